@@ -1,0 +1,230 @@
+"""Every error Pinakes raises on purpose: one tree, each leaf with a stable code, an HTTP status and a hint.
+
+    PinakesError
+    ├── QueryError          400   the question cannot be understood
+    │   ├── UnknownParameter, InvalidParameter, InvalidCursor, CursorMismatch
+    │   └── TooManyTerms    422   understood, but over a stated ceiling
+    ├── ContentError              what was sent to be stored cannot be
+    │   ├── InvalidContent  422
+    │   ├── NotFound        404
+    │   ├── Conflict        409   a unique key is taken
+    │   └── StaleVersion    412   somebody else changed it first
+    ├── AccessError
+    │   ├── NotAuthenticated 401
+    │   └── Forbidden       403
+    ├── StoreError                the databases
+    │   ├── StoreUnavailable 503
+    │   ├── StatementTimeout 504
+    │   ├── SchemaMismatch  503
+    │   └── NotReadable     500   a row that breaks an invariant
+    ├── EmbeddedError             the servers Pinakes runs itself
+    └── SettingsError, ImportFailed
+
+Codes are `PKgnn`: group digit, then number; a retired code is never used again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class PinakesError(Exception):
+    """Something went wrong inside Pinakes."""
+
+    code: ClassVar[str] = "PK000"
+    status: ClassVar[int] = 500
+    hint: ClassVar[str] = "Look at the server log; please report it with the request that caused it."
+
+    def __init__(self, detail: str = "", *, hint: str | None = None, **extra: Any) -> None:
+        """`detail` says what happened this time; `extra` becomes members of the problem document."""
+        self.detail = detail or self.title()
+        self.advice = hint if hint is not None else self.hint
+        self.extra = extra
+        super().__init__(self.detail)
+
+    @classmethod
+    def title(cls) -> str:
+        """The class docstring's first line: what this kind of error means."""
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+
+
+class QueryError(PinakesError):
+    """The question cannot be understood."""
+
+    code = "PK100"
+    status = 400
+    hint = "See docs/api.md for the parameters of this route."
+
+
+class UnknownParameter(QueryError):
+    """This route has no such parameter."""
+
+    code = "PK101"
+
+
+class InvalidParameter(QueryError):
+    """A parameter's value is not allowed."""
+
+    code = "PK102"
+
+
+class InvalidCursor(QueryError):
+    """The cursor is damaged, forged, or from another installation."""
+
+    code = "PK103"
+    hint = "Start again without a cursor; cursors are opaque and must be passed back unchanged."
+
+
+class CursorMismatch(InvalidCursor):
+    """The cursor belongs to another query."""
+
+    code = "PK104"
+    hint = "A cursor continues the query it came from: same filters, same sort, same viewer."
+
+
+class TooManyTerms(QueryError):
+    """The query is over a stated ceiling."""
+
+    code = "PK105"
+    status = 422
+    hint = "Ask with fewer or shorter terms; docs/configuration.md names the ceilings."
+
+
+class ContentError(PinakesError):
+    """The content cannot be stored or found."""
+
+    code = "PK200"
+    status = 422
+    hint = "See docs/api.md for the fields of an item."
+
+
+class InvalidContent(ContentError):
+    """A field of the item is missing, of the wrong type, or out of bounds."""
+
+    code = "PK201"
+
+
+class NotFound(ContentError):
+    """There is no such item, or it is not visible to you."""
+
+    code = "PK202"
+    status = 404
+    hint = "Check source type and id; private items are visible to their creator only."
+
+
+class Conflict(ContentError):
+    """The item collides with one that exists."""
+
+    code = "PK203"
+    status = 409
+    hint = "`external_id` is unique within a source."
+
+
+class StaleVersion(ContentError):
+    """Somebody else changed the item since you read it."""
+
+    code = "PK204"
+    status = 412
+    hint = "Read the item again, apply your change to it, and send its new ETag."
+
+
+class AccessError(PinakesError):
+    """You may not do this."""
+
+    code = "PK300"
+    status = 403
+
+
+class NotAuthenticated(AccessError):
+    """The bearer token is missing, malformed, expired or not ours."""
+
+    code = "PK301"
+    status = 401
+    hint = "Send `Authorization: Bearer <token>`; `pinakes token` makes one for an embedded setup."
+
+
+class Forbidden(AccessError):
+    """Your token does not allow this."""
+
+    code = "PK302"
+    status = 403
+    hint = "Writing needs scope content:write and ownership, or content:admin."
+
+
+class StoreError(PinakesError):
+    """The database could not answer."""
+
+    code = "PK400"
+    status = 503
+    hint = "Try again; `/readyz` says which server is in trouble."
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached or has no connection to spare."""
+
+    code = "PK401"
+
+
+class StatementTimeout(StoreError):
+    """The database needed longer than `statement-timeout-ms`."""
+
+    code = "PK402"
+    status = 504
+    hint = "Narrow the query, or raise statement-timeout-ms."
+
+
+class SchemaMismatch(StoreError):
+    """The database's schema is not the one this version of Pinakes needs."""
+
+    code = "PK403"
+    hint = "Run `pinakes migrate`."
+
+
+class NotReadable(StoreError):
+    """A stored row breaks an invariant Pinakes relies on."""
+
+    code = "PK404"
+    status = 500
+    hint = "Run `pinakes migrate`, then repair the row named here."
+
+
+class EmbeddedError(PinakesError):
+    """An embedded server cannot be started or stopped."""
+
+    code = "PK500"
+    hint = "The servers' logs are in the data directory, under `log/`."
+
+
+class DemoRunning(EmbeddedError):
+    """A demo already serves this data directory."""
+
+    code = "PK501"
+    hint = "Open the address given, or choose another --data-dir."
+
+
+class PortBusy(EmbeddedError):
+    """Another program listens on this port."""
+
+    code = "PK502"
+    hint = "Choose another with --port, or --port 0 for any free one."
+
+
+class DiskFull(EmbeddedError):
+    """There is not enough disk space left."""
+
+    code = "PK503"
+    hint = "Free some space or choose a --data-dir on another disk."
+
+
+class SettingsError(PinakesError):
+    """A setting is missing, misspelled or out of range."""
+
+    code = "PK600"
+    hint = "docs/configuration.md lists every setting."
+
+
+class ImportFailed(PinakesError):
+    """The import cannot go on."""
+
+    code = "PK601"
+    hint = "What was imported so far is kept; run the same command again to go on."

@@ -1,0 +1,143 @@
+"""GalleryQuery: what can be asked of a gallery, as one frozen value.
+
+Everything a caller can choose is a field here; `viewer` is who asks and comes from
+authentication, never from a parameter. The value is plain: tags stand as they were given, by
+number or by name. `to_formula` turns it into a formula once the tags are known.
+
+Semantics that are easy to get wrong, and are tested by name:
+
+* Visible = public, or created by the viewer.
+* `content_source_types`: user-X is source X and creator = `user_id`; community-X is source X and
+  creator ≠ `user_id`; both, or plain X, is source X. A source not named is not touched. An empty
+  list is an empty answer; None is every source.
+* `creator_filter` narrows on top of that: user (creator = `user_id`), community (≠), all.
+* An unknown tag matches nothing: in `tags_all` the answer is empty, in `tags_any` it adds
+  nothing, in `tags_none` it removes nothing.
+* `created_after` is inclusive, `created_before` exclusive, so intervals join without overlap;
+  both quality bounds are inclusive. An item without a score is in no quality range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias, get_args
+
+from pinakes.query import formula as f
+from pinakes.query.formula import Formula, Range, Term
+from pinakes.query.search import parse_search
+from pinakes.query.sources import SOURCES
+
+TagRef: TypeAlias = int | str
+SortField: TypeAlias = Literal["created_at", "updated_at", "quality_score", "title"]
+SortOrder: TypeAlias = Literal["asc", "desc"]
+CreatorFilter: TypeAlias = Literal["all", "user", "community"]
+
+SORT_FIELDS: tuple[SortField, ...] = get_args(SortField)
+SORT_ORDERS: tuple[SortOrder, ...] = get_args(SortOrder)
+CREATOR_FILTERS: tuple[CreatorFilter, ...] = get_args(CreatorFilter)
+CONTENT_SOURCE_TYPES: tuple[str, ...] = tuple(
+    f"{prefix}{source.name}" for prefix in ("user-", "community-", "") for source in SOURCES
+)
+
+DEFAULT_PAGE_SIZE = 25
+MAX_PAGE_SIZE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GalleryQuery:
+    """A question to a gallery; see the module for what each field means. Values are already checked."""
+
+    tags_all: tuple[TagRef, ...] = ()
+    tags_any: tuple[TagRef, ...] = ()
+    tags_none: tuple[TagRef, ...] = ()
+    content_types: tuple[str, ...] | None = None
+    content_source_types: tuple[str, ...] | None = None
+    creator_filter: CreatorFilter = "all"
+    user_id: int | None = None
+    search_term: str = ""
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    min_quality: float | None = None
+    max_quality: float | None = None
+    sort_field: SortField = "created_at"
+    sort_order: SortOrder = "desc"
+    page: int = 1
+    page_size: int = DEFAULT_PAGE_SIZE
+    cursor: str | None = None
+    viewer: int | None = None
+
+    @property
+    def tag_refs(self) -> frozenset[TagRef]:
+        """Every tag the query names, by number or name."""
+        return frozenset((*self.tags_all, *self.tags_any, *self.tags_none))
+
+
+Vocabulary: TypeAlias = Callable[[TagRef], Formula]
+"""A tag as asked -> the formula it stands for: its term, or `NOTHING` when there is no such tag."""
+
+
+def to_formula(query: GalleryQuery, vocabulary: Vocabulary) -> Formula:
+    """The formula `query` asks, visibility included."""
+    return f.conj(_conditions(query, vocabulary))
+
+
+def _conditions(query: GalleryQuery, vocabulary: Vocabulary) -> Iterable[Formula]:
+    yield visible_to(query.viewer)
+    yield from map(vocabulary, query.tags_all)
+    if query.tags_any:
+        yield f.disj(map(vocabulary, query.tags_any))
+    yield from (f.negate(vocabulary(tag)) for tag in query.tags_none)
+    if query.content_types is not None:
+        yield f.disj(Term("type", name) for name in query.content_types)
+    if query.content_source_types is not None:
+        yield _sources(query.content_source_types, query.user_id)
+    yield _creators(query.creator_filter, query.user_id)
+    yield parse_search(query.search_term)
+    if query.created_after is not None or query.created_before is not None:
+        yield Range("created_at", query.created_after, query.created_before, open_high=query.created_before is not None)
+    if query.min_quality is not None or query.max_quality is not None:
+        yield Range("quality_score", query.min_quality, query.max_quality)
+
+
+def visible_to(viewer: int | None) -> Formula:
+    """What `viewer` (None: anonymous) may see: public items and their own."""
+    public = Term("vis", "public")
+    return public if viewer is None else f.disj((public, Term("creator", viewer)))
+
+
+def _sources(chosen: tuple[str, ...], user_id: int | None) -> Formula:
+    """The sources of `content_source_types`; both halves of one source are that source."""
+    branches: list[Formula] = []
+    for source in SOURCES:
+        mine, others = f"user-{source.name}" in chosen, f"community-{source.name}" in chosen
+        if source.name in chosen or (mine and others):
+            branches.append(Term("source", source.code))
+        elif mine or others:
+            narrowed = _creators("user" if mine else "community", user_id)
+            branches.append(f.conj((Term("source", source.code), narrowed)))
+    return f.NOTHING if not branches else _all_sources(f.disj(branches))
+
+
+def _all_sources(formula: Formula) -> Formula:
+    """`formula`, or `Everything` where it names every source without condition."""
+    every = f.disj(Term("source", source.code) for source in SOURCES)
+    return f.EVERYTHING if formula == every else formula
+
+
+def _creators(creator_filter: CreatorFilter, user_id: int | None) -> Formula:
+    """Creator = `user_id`, ≠ `user_id`, or no condition. Nobody's own items are none; all are the community's."""
+    match creator_filter, user_id:
+        case "all", _:
+            return f.EVERYTHING
+        case "user", None:
+            return f.NOTHING
+        case "community", None:
+            return f.EVERYTHING
+        case "user", int(user):
+            return Term("creator", user)
+        case "community", int(user):
+            return f.negate(Term("creator", user))
+        case _:
+            raise AssertionError(creator_filter)
