@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
+from pinakes.errors import InvalidParameter
 from pinakes.query import formula as f
 from pinakes.query.formula import Formula, Range, Term
 from pinakes.query.search import parse_search
@@ -43,11 +44,18 @@ CONTENT_SOURCE_TYPES: tuple[str, ...] = tuple(
 
 DEFAULT_PAGE_SIZE = 25
 MAX_PAGE_SIZE = 1000
+# Offsets stay within bigint: MAX_PAGE * MAX_PAGE_SIZE < 2**63.
+MAX_PAGE = 10**12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryQuery:
-    """A question to a gallery; see the module for what each field means. Values are already checked."""
+    """A question to a gallery; see the module for what each field means.
+
+    Raises:
+        InvalidParameter: a value is outside its closed list or its bounds. Checked here too, and not only
+            where requests are read, because sort fields become column names.
+    """
 
     tags_all: tuple[TagRef, ...] = ()
     tags_any: tuple[TagRef, ...] = ()
@@ -68,10 +76,31 @@ class GalleryQuery:
     cursor: str | None = None
     viewer: int | None = None
 
+    def __post_init__(self) -> None:
+        _one_of("sort_field", self.sort_field, SORT_FIELDS)
+        _one_of("sort_order", self.sort_order, SORT_ORDERS)
+        _one_of("creator_filter", self.creator_filter, CREATOR_FILTERS)
+        for chosen in self.content_source_types or ():
+            _one_of("content_source_types", chosen, CONTENT_SOURCE_TYPES)
+        _within("page", self.page, 1, MAX_PAGE)
+        _within("page_size", self.page_size, 1, MAX_PAGE_SIZE)
+
     @property
     def tag_refs(self) -> frozenset[TagRef]:
         """Every tag the query names, by number or name."""
         return frozenset((*self.tags_all, *self.tags_any, *self.tags_none))
+
+
+def _one_of(parameter: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InvalidParameter(f"{parameter} cannot be {value!r}", parameter=parameter, allowed=list(allowed))
+
+
+def _within(parameter: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InvalidParameter(
+            f"{parameter} is {value}, outside {low} to {high}", parameter=parameter, allowed=f"{low} to {high}"
+        )
 
 
 Vocabulary: TypeAlias = Callable[[TagRef], Formula]

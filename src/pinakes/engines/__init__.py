@@ -1,0 +1,1 @@
+"""Engines: GalleryQuery in, Page out. All give the same answer; they differ in how fast."""

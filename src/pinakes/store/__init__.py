@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, named queries, the SQL compiler, migrations, content and tag rows."""
