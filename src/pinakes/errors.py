@@ -16,7 +16,13 @@
     │   ├── StoreUnavailable 503
     │   ├── StatementTimeout 504
     │   ├── SchemaMismatch  503
-    │   └── NotReadable     500   a row that breaks an invariant
+    │   ├── NotReadable     500   a row that breaks an invariant
+    │   └── ReadModelNotReady 503 missing, being exchanged, or too old
+    ├── RequestError        400   HTTP that no route can take
+    │   ├── NoSuchRoute     404
+    │   ├── MethodNotAllowed 405
+    │   ├── BodyTooLarge    413
+    │   └── InvalidJson     400
     ├── EmbeddedError             the servers Pinakes runs itself
     └── SettingsError, ImportFailed
 
@@ -188,6 +194,13 @@ class NotReadable(StoreError):
     hint = "Run `pinakes migrate`, then repair the row named here."
 
 
+class ReadModelNotReady(StoreError):
+    """The read model cannot answer now: it is missing, being exchanged, or too old."""
+
+    code = "PK405"
+    hint = "Run `pinakes worker`, or ask with engine=auto; `pinakes view status` says more."
+
+
 class EmbeddedError(PinakesError):
     """An embedded server cannot be started or stopped."""
 
@@ -228,3 +241,41 @@ class ImportFailed(PinakesError):
 
     code = "PK601"
     hint = "What was imported so far is kept; run the same command again to go on."
+
+
+class RequestError(PinakesError):
+    """The request cannot be taken by any route."""
+
+    code = "PK700"
+    status = 400
+    hint = "See docs/api.md for the routes."
+
+
+class NoSuchRoute(RequestError):
+    """There is nothing at this address."""
+
+    code = "PK701"
+    status = 404
+
+
+class MethodNotAllowed(RequestError):
+    """This address does not take this method."""
+
+    code = "PK702"
+    status = 405
+    hint = "The Allow header lists the methods of this address."
+
+
+class BodyTooLarge(RequestError):
+    """The request body is longer than `max-body-bytes`."""
+
+    code = "PK703"
+    status = 413
+    hint = "Send less at a time; `pinakes import` reads files of any length."
+
+
+class InvalidJson(RequestError):
+    """The request body is not a JSON object."""
+
+    code = "PK704"
+    hint = "Send one JSON object, encoded in UTF-8."

@@ -41,6 +41,11 @@ def driven(compiler: Compiler, branches: list[Branch], walk: Walk, limit: int, o
         _hits(compiler, branch, f"c.id, {branch.source.code}::smallint AS source, c.{walk.field} AS key")
         for branch in branches
     )
+    return collected(compiler, hits, walk, limit, offset)
+
+
+def collected(compiler: Compiler, hits: str, walk: Walk, limit: int, offset: int) -> str:
+    """Page and total from the rows (id, source, key) of `hits`, read once; answers as `driven`."""
     beyond = "false"
     if walk.start is not None:
         beyond = f"EXISTS (SELECT 1 FROM hits WHERE {walk.opposite().after(compiler)})"

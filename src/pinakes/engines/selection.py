@@ -6,16 +6,21 @@ round if they were walked backwards, read in full, and given their cursors.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from pinakes.query.cursor import Cursor, CursorCodec, Side
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
-from pinakes.query.item import Page, TotalKind
+from pinakes.query.item import Item, Page, TotalKind
 from pinakes.query.order import SortValue
 from pinakes.store.content import hydrate
 from pinakes.store.pool import Connection
+
+Hydrate: TypeAlias = Callable[[Connection, Sequence[tuple[int, int]]], Awaitable[list[Item]]]
+"""Keys (source, id) -> their items in that order; from wherever the engine selected them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ async def finish(
     engine: str,
     as_of: datetime,
     epoch: int | None = None,
+    read: Hydrate = hydrate,
 ) -> Page:
     """The page of `selection`, walked `backward` or not. A page beyond the end is empty and keeps the total."""
     keys = selection.keys[: query.page_size]
@@ -57,7 +63,7 @@ async def finish(
         return codec.encode(Cursor(side, value, item_id, source), formula, query.sort_field, query.sort_order)
 
     return Page(
-        items=tuple(await hydrate(connection, [(source, item_id) for source, item_id, _ in keys])),
+        items=tuple(await read(connection, [(source, item_id) for source, item_id, _ in keys])),
         total_count=selection.total,
         total_kind=selection.total_kind,
         page=None if query.cursor else query.page,
