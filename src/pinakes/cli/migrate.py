@@ -1,0 +1,32 @@
+"""`pinakes migrate`: bring the database to the schema this version needs."""
+
+from __future__ import annotations
+
+import click
+
+from pinakes.cli.common import connection_options, run_async, status
+from pinakes.embedded import connected
+from pinakes.settings import Settings
+from pinakes.store import migrate as store
+
+
+@click.command()
+@click.option(
+    "--to", "target", default="head", show_default=True, help="Revision to go to, up or down; `base` is none."
+)
+@connection_options
+def command(settings: Settings, target: str) -> None:
+    """Bring the database to the schema this version needs.
+
+    Going down removes tables with all they hold. Several migrations at once wait for each other.
+    """
+    run_async(_migrate(settings, target))
+
+
+async def _migrate(settings: Settings, target: str) -> None:
+    async with connected(settings, on_status=status) as live:
+        assert live.database_url is not None
+        applied = await store.migrate(live.database_url, target)
+        for revision in applied:
+            click.echo(f"migrated {revision}")
+        click.echo(f"The schema is at {await store.current(live.database_url) or 'base'}.")

@@ -1,0 +1,146 @@
+"""Writes the tables of the reference pages from the code: settings, commands, errors, parameters.
+
+    python -m pinakes.cli.reference            bring the pages up to date
+    python -m pinakes.cli.reference --check    exit 1 if one is not
+
+A generated part stands between `<!-- generated: name -->` and `<!-- end of name -->`; the rest of the
+page is written by hand.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pinakes import errors
+from pinakes.api.parameters import TAGS, UNIFIED, Parameter
+from pinakes.cli.main import COMMANDS, main
+from pinakes.settings import Settings, hyphenated
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+def settings_table() -> str:
+    """One row a setting, in the order of the class."""
+    rows = ["| setting | default | allowed | what it does |", "|---|---|---|---|"]
+    for name, schema in Settings.model_json_schema()["properties"].items():
+        default = Settings.model_fields[name].default
+        shown = "not set" if default is None else f"`{default}`"
+        rows.append(f"| `{hyphenated(name)}` | {shown} | {_allowed(schema)} | {schema['description']} |")
+    return "\n".join(rows)
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """What values a setting takes, in a few words."""
+    for kind in schema.get("anyOf", [schema]):
+        if kind.get("type") == "null":
+            continue
+        if "enum" in kind:
+            return ", ".join(f"`{value}`" for value in kind["enum"])
+        if "pattern" in kind:
+            return "a number with `kb`, `mb` or `gb`"
+        if "minLength" in kind:
+            return f"text, {kind['minLength']} characters or more"
+        if kind.get("type") in {"integer", "number"}:
+            low = f"{kind['minimum']}" if "minimum" in kind else f"above {kind['exclusiveMinimum']}"
+            return f"{low} to {kind['maximum']}"
+        if kind.get("format") == "path":
+            return "a path"
+    return "text"
+
+
+def command_reference() -> str:
+    """A section a command: usage, help, options."""
+    parent = click.Context(main, info_name="pinakes")
+    sections = []
+    for name in COMMANDS:
+        command = main.get_command(parent, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=parent)
+        usage = f"pinakes {name} {' '.join(command.collect_usage_pieces(context))}"
+        options = [_option(param, context) for param in command.params if isinstance(param, click.Option)]
+        text = re.sub(r"\s*\n\s*(?=\S)", " ", (command.help or "").split("\n\n", 1)[0])
+        more = "\n\n".join((command.help or "").split("\n\n")[1:])
+        parts = [
+            f"### pinakes {name}",
+            f"    {usage}",
+            text,
+            more,
+            "| option | what it does |\n|---|---|\n" + "\n".join(options),
+        ]
+        sections.append("\n\n".join(part for part in parts if part))
+    return "\n\n".join(sections)
+
+
+def _option(option: click.Option, context: click.Context) -> str:
+    """One row of a command's table."""
+    found = option.get_help_record(context)
+    assert found is not None
+    spelled, text = found
+    return f"| `{spelled.replace('|', ' or ')}` | {re.sub(r'  +', ' ', text)} |".replace("<", "&lt;")
+
+
+def errors_table() -> str:
+    """One row an error, by code."""
+    rows = ["| code | status | name | meaning | hint |", "|---|---|---|---|---|"]
+    found = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, errors.PinakesError)]
+    rows += [
+        f"| `{cls.code}` | {cls.status} | `{cls.__name__}` | {cls.title()} | {cls.hint} |"
+        for cls in sorted(found, key=lambda cls: cls.code)
+    ]
+    return "\n".join(rows)
+
+
+def parameters_table(parameters: tuple[Parameter, ...]) -> str:
+    """One row a parameter of a route, in the order of its table."""
+    rows = ["| parameter | takes | default | |", "|---|---|---|---|"]
+    for parameter in parameters:
+        allowed = parameter.allowed
+        takes = allowed if isinstance(allowed, str) else ", ".join(f"`{value}`" for value in allowed)
+        again = "; repeatable" if parameter.repeatable else ""
+        default = parameter.schema.get("default", "")
+        shown = f"`{default}`" if default != "" else ""
+        rows.append(f"| `{parameter.name}` | {takes}{again} | {shown} | {parameter.doc} |".replace("|  |", "| |"))
+    return "\n".join(rows)
+
+
+# Page -> its generated parts.
+GENERATED: dict[str, dict[str, Callable[[], str]]] = {
+    "configuration.md": {"settings": settings_table, "commands": command_reference},
+    "errors.md": {"errors": errors_table},
+    "api.md": {"unified": lambda: parameters_table(UNIFIED), "tags": lambda: parameters_table(TAGS)},
+}
+
+
+def up_to_date(name: str, page: str) -> str:
+    """`page` with every generated part renewed. Raises ValueError where one has no place in it."""
+    for part, generate in GENERATED[name].items():
+        begin, end = f"<!-- generated: {part} -->", f"<!-- end of {part} -->"
+        if page.count(begin) != 1 or page.count(end) != 1:
+            raise ValueError(f"{name} needs {begin} and {end}, once each")
+        head, rest = page.split(begin)
+        page = f"{head}{begin}\n\n{generate()}\n\n{end}{rest.split(end)[1]}"
+    return page
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 if a page is out of date.")
+def reference(check: bool) -> None:
+    """Write the generated parts of the reference pages."""
+    for name in GENERATED:
+        path = DOCS / name
+        before = path.read_text(encoding="utf-8")
+        after = up_to_date(name, before)
+        if check and before != after:
+            raise click.ClickException(f"docs/{name} is out of date; run `make docs`")
+        if not check:
+            path.write_text(after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    reference()

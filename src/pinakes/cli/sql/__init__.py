@@ -1,0 +1,1 @@
+"""The few queries the command line asks itself."""

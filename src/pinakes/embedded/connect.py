@@ -1,0 +1,37 @@
+"""From settings to settings whose servers answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from pinakes.embedded.servers import EmbeddedServers
+from pinakes.settings import Settings
+
+
+@asynccontextmanager
+async def connected(settings: Settings, *, on_status: Callable[[str], None] | None = None) -> AsyncIterator[Settings]:
+    """The settings with URLs and keys filled in, for as long as the context lasts.
+
+    With a `database_url` nothing is started: what is not set then stays unset, and no Redis means no
+    cache. Without one the embedded servers of `data_dir` run; a Redis that is set still wins, and so
+    do keys, and a JWKS file leaves no embedded token secret beside it.
+    """
+    if settings.database_url is not None:
+        yield settings.model_copy(update={"redis_url": settings.redis_address()})
+        return
+    async with await EmbeddedServers.start(
+        settings.data_dir,
+        on_status=on_status,
+        redis_max_memory=settings.redis_max_memory,
+        redis_eviction_policy=settings.redis_eviction_policy,
+    ) as servers:
+        own_tokens = settings.jwt_secret is None and settings.jwt_jwks_file is None
+        yield settings.model_copy(
+            update={
+                "database_url": servers.database_url,
+                "redis_url": settings.redis_address() or servers.redis_url_for(settings.redis_db),
+                "jwt_secret": servers.secrets.jwt_secret if own_tokens else settings.jwt_secret,
+                "cursor_secret": settings.cursor_secret or servers.secrets.cursor_secret,
+            }
+        )

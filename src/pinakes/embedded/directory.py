@@ -1,0 +1,193 @@
+"""The data directory: what is where in it, who uses it, and what is secret.
+
+    pg/  redis/  log/      the servers' own
+    run/                   their sockets (elsewhere where this path is too long for a socket)
+    secrets.json           keys for tokens and cursors, readable by the owner only
+    servers.lock           held while servers are started or stopped
+    users.lock             held, shared, by everyone who uses the servers
+    demo.lock              held by a running demo; `demo-address` says where it listens
+    fill.json              what the demo generated, and whether it was completed
+
+All locks are `flock`s: the kernel drops them with the process, however that ends, so there are no
+stale ones, no pids to compare, and whoever can have `users.lock` for himself is the last user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from pinakes.embedded.process import Account
+from pinakes.errors import DiskFull, EmbeddedError
+
+LOCK_PATIENCE_S = 180.0
+START_BYTES = 192 * 1024 * 1024  # a new cluster is 40 MB, its first WAL segments as much again
+SOCKET_PATH_BYTES = 107  # sun_path of Linux, less the final NUL
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+_NAMES = frozenset(
+    {"pg", "pg.new", "redis", "log", "run", "socket-dir", "secrets.json", "servers.lock", "users.lock"}
+    | {"demo.lock", "demo-address", "fill.json", "fill.new", "secrets.new"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Random keys made with the data directory; they stay the same for its life."""
+
+    jwt_secret: str
+    cursor_secret: str
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+
+class DataDirectory:
+    """One data directory; made by `open`, which creates what is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()  # one spelling: it is how the servers are recognised
+
+    @property
+    def postgres(self) -> Path:
+        """The PostgreSQL cluster."""
+        return self.path / "pg"
+
+    @property
+    def redis(self) -> Path:
+        """The working directory of Redis."""
+        return self.path / "redis"
+
+    @property
+    def log(self) -> Path:
+        """The servers' logs."""
+        return self.path / "log"
+
+    @classmethod
+    def open(cls, path: Path) -> DataDirectory:
+        """The directory at `path`, created if need be.
+
+        Raises EmbeddedError where it cannot be ours: a file, not writable, or full of other things.
+        """
+        directory = cls(path)
+        with translate_os_errors(f"The data directory {path} cannot be used"):
+            directory.path.mkdir(parents=True, exist_ok=True)
+            present = {entry.name for entry in directory.path.iterdir()}
+            if present - _NAMES and "secrets.json" not in present:
+                raise EmbeddedError(
+                    f"{path} is not a Pinakes data directory: it holds other files",
+                    hint="Choose a --data-dir that is new, empty, or made by Pinakes.",
+                )
+            if not os.access(directory.path, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "it belongs to another user")
+        return directory
+
+    def require_space(self, needed: int, what: str) -> None:
+        """Raises DiskFull where less than `needed` bytes are free for `what`."""
+        free = shutil.disk_usage(self.path).free
+        if free < needed:
+            raise DiskFull(
+                f"{what} needs about {needed >> 20} MB, and {free >> 20} MB are free on the disk of {self.path}"
+            )
+
+    @asynccontextmanager
+    async def starting_or_stopping(self) -> AsyncIterator[None]:
+        """While this is held, nobody else starts or stops the servers."""
+        with translate_os_errors(f"{self.path} cannot be locked"):
+            lock = self._open("servers.lock")
+        try:
+            deadline = asyncio.get_running_loop().time() + LOCK_PATIENCE_S
+            while not try_lock(lock, fcntl.LOCK_EX):
+                if asyncio.get_running_loop().time() > deadline:
+                    raise EmbeddedError(f"Another process has been starting or stopping the servers of {self.path}")
+                await asyncio.sleep(0.02)
+            yield
+        finally:
+            os.close(lock)
+
+    def join(self) -> int:
+        """Enters us among the users; the descriptor given stands for us until `leave` or our end."""
+        user = self._open("users.lock")
+        fcntl.flock(user, fcntl.LOCK_SH)  # never waits: exclusive only for a moment under `starting_or_stopping`
+        return user
+
+    @staticmethod
+    def is_last(user: int) -> bool:
+        """Whether nobody else uses the servers; to be asked under `starting_or_stopping`, when leaving."""
+        return try_lock(user, fcntl.LOCK_EX)
+
+    @staticmethod
+    def leave(user: int) -> None:
+        """Strikes us off the users."""
+        os.close(user)
+
+    def secrets(self) -> Secrets:
+        """The keys of this directory, made at the first call."""
+        path = self.path / "secrets.json"
+        with translate_os_errors(f"{path} cannot be used"):
+            if not path.exists():
+                made = Secrets(secrets.token_urlsafe(48), secrets.token_urlsafe(48))
+                new = path.with_suffix(".new")
+                new.unlink(missing_ok=True)
+                with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    file.write(orjson.dumps(asdict(made)))
+                    os.fsync(file.fileno())
+                new.replace(path)
+            content = path.read_bytes()
+        try:
+            return Secrets(**orjson.loads(content))
+        except (TypeError, orjson.JSONDecodeError) as error:
+            raise EmbeddedError(f"{path} is damaged", hint="Remove it; tokens and cursors made so far end.") from error
+
+    def socket_dir(self, account: Account) -> Path:
+        """Where the sockets are: `run`, or a short path in the system's directory for temporary files.
+
+        The choice is written down, because another process may have another TMPDIR.
+        """
+        note = self.path / "socket-dir"
+        with translate_os_errors("There is no place for the servers' sockets"):
+            if note.exists() and (chosen := Path(note.read_text())).is_dir():
+                return chosen
+            chosen = self.path / "run"
+            name = chosen / ".s.PGSQL.5432.lock"
+            if len(os.fsencode(name)) <= SOCKET_PATH_BYTES and _PLAIN.fullmatch(str(chosen)):
+                chosen.mkdir(mode=0o700, exist_ok=True)
+            else:
+                chosen = Path(tempfile.mkdtemp(prefix="pinakes-"))
+            account.own(chosen)
+            note.write_text(str(chosen))
+        return chosen
+
+    def _open(self, name: str) -> int:
+        return os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def try_lock(descriptor: int, kind: int) -> bool:
+    """Takes a `flock` if it is free."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def translate_os_errors(what: str) -> Iterator[None]:
+    """Errors of the file system as ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull(f"{what}: no space left on the disk") from error
+        raise EmbeddedError(f"{what}: {error.strerror}") from error

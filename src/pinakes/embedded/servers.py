@@ -1,0 +1,109 @@
+"""`EmbeddedServers`: one use of the servers of a data directory, from start to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pinakes.embedded.directory import DataDirectory, Secrets, translate_os_errors
+from pinakes.embedded.postgres import BINARIES, Postgres
+from pinakes.embedded.process import Account, make_reachable
+from pinakes.embedded.redis import PROGRAM, Redis
+
+Status = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Says nothing."""
+
+
+class EmbeddedServers:
+    """A PostgreSQL and a Redis that answer until `stop`, shared with whoever else uses the directory."""
+
+    def __init__(self, directory: DataDirectory, postgres: Postgres, redis: Redis, user: int, secrets: Secrets) -> None:
+        self.directory = directory
+        self.database_url = postgres.url()
+        self.redis_url = redis.url()
+        self.secrets = secrets
+        self._postgres = postgres
+        self._redis = redis
+        self._user: int | None = user
+
+    @classmethod
+    async def start(
+        cls,
+        data_dir: Path,
+        *,
+        on_status: Status | None = None,
+        redis_max_memory: str = "256mb",
+        redis_eviction_policy: str = "allkeys-lru",
+    ) -> EmbeddedServers:
+        """Servers that answer, until `stop`; as a context: `async with await EmbeddedServers.start(…)`.
+
+        Servers that run already are taken as they are, with the memory limit they were started with.
+
+        Raises:
+            DiskFull: there is no room for them.
+            EmbeddedError: they cannot run here; says why.
+        """
+        say = on_status or _silent
+        directory = DataDirectory.open(data_dir)
+        async with directory.starting_or_stopping():
+            user = directory.join()
+            postgres = redis = None
+            try:
+                secrets = directory.secrets()
+                account = _prepare(directory, say)
+                sockets = directory.socket_dir(account)
+                postgres = Postgres(directory, account, sockets, say)
+                redis = Redis(directory, account, sockets, say, redis_max_memory, redis_eviction_policy)
+                await redis.start()
+                await postgres.start()
+            except BaseException:
+                if postgres is not None and redis is not None and directory.is_last(user):
+                    await postgres.stop()
+                    await redis.stop()
+                directory.leave(user)
+                raise
+            return cls(directory, postgres, redis, user, secrets)
+
+    def redis_url_for(self, database: int) -> str:
+        """The URL of another database of the same Redis."""
+        return self._redis.url(database)
+
+    async def stop(self) -> None:
+        """Ends this use; the last one stops the servers. Once more does nothing."""
+        if self._user is None:
+            return
+        user, self._user = self._user, None
+        try:
+            async with self.directory.starting_or_stopping():
+                if self.directory.is_last(user):
+                    await self._postgres.stop()
+                    await self._redis.stop()
+        finally:
+            self.directory.leave(user)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+def _prepare(directory: DataDirectory, say: Status) -> Account:
+    """Makes the directories, each its servers' own, and everything reachable for who runs them."""
+    account = Account.for_servers(directory.postgres)
+    with translate_os_errors(f"{directory.path} cannot be prepared"):
+        for path in (directory.redis, directory.log):
+            if not path.exists():
+                path.mkdir(mode=0o700)
+                account.own(path)
+        for needed in (directory.redis, BINARIES / "postgres", PROGRAM):
+            for opened in make_reachable(needed, account):
+                say(f"Let the servers' user pass through {opened}")
+    return account
