@@ -1,0 +1,170 @@
+"""What a bulk load takes off its tables, and how every bit of it comes back.
+
+Definitions are read from the catalogue and stand in `load_state` from the transaction that drops an
+object to the one that makes it again, so whatever kills the load, the next command knows exactly what
+is owed and makes it as it was. Primary keys and unique keys never come off; the item's key on
+`users` neither. Readers are slower meanwhile, never wrong: while a foreign key is off, a trigger
+stands in for its cascade.
+
+A load, or who seals after one, holds the session lock `LOCK`; so a living load is never sealed by
+another command, and a dead one's lock is gone with its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+
+import asyncpg
+
+from pinakes.query.sources import SOURCES, Source
+from pinakes.store.pool import Connection, Pool, translate_errors
+from pinakes.store.queries import for_source, load
+
+LOCK = int.from_bytes(b"pk-bulk", "big")
+
+# Index builds sort in memory: four times PostgreSQL's default halves the time of the words' index.
+_MEMORY = (
+    "SELECT set_config('maintenance_work_mem', greatest(setting::bigint, 262144)::text || 'kB', true) "
+    "FROM pg_settings WHERE name = 'maintenance_work_mem'"
+)
+_STAND_IN = "stands_in_for_foreign_key"
+# One connection a core of a small machine; more would only share the same disk.
+_BUILDERS = 2
+
+Status = Callable[[str], None]
+
+
+async def take_off(connection: Connection, source: Source, *, wait_ms: int) -> None:
+    """Drops `source`'s secondary indexes and its taggings' foreign keys; they are owed from now on.
+
+    Raises:
+        asyncpg.LockNotAvailableError: other transactions kept the tables for longer than `wait_ms`.
+    """
+    sql = load("bulk")
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = {int(wait_ms)}")
+        # Content first, as every writer takes them: no two can wait for each other.
+        await connection.execute(f"LOCK TABLE {source.table}, {source.tags_table} IN ACCESS EXCLUSIVE MODE")
+        for row in await connection.fetch(for_source(sql["secondary"], source)):
+            await connection.execute(sql["owe"], *row.values())
+            if row["kind"] == "index":
+                await connection.execute(f'DROP INDEX "{row["object_name"]}"')
+            else:
+                await connection.execute(f'ALTER TABLE {source.tags_table} DROP CONSTRAINT "{row["object_name"]}"')
+        await connection.execute(
+            f"CREATE OR REPLACE TRIGGER {_STAND_IN} AFTER DELETE ON {source.table} REFERENCING OLD TABLE AS old_rows"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION cascade_removed_content('{source.code}')"
+        )
+
+
+async def put_back(pool: Pool, guard: Connection, on_status: Status) -> list[str]:
+    """Makes everything that is owed; `guard` holds `LOCK`. The names made."""
+    owed = await guard.fetch(load("bulk")["owed"])
+    if not owed:
+        return []
+    indexes = [row for row in owed if row["kind"] == "index"]
+    keys = [row for row in owed if row["kind"] != "index"]
+    if indexes:
+        on_status(f"Building {len(indexes)} indexes")
+        await _build_all(pool, guard, indexes)
+    if keys:
+        on_status(f"Checking {len(keys)} foreign keys")
+        for row in keys:
+            await _restore_key(guard, _of_tags_table(row["table_name"]), row, on_status)
+    for source in _touched(row["table_name"] for row in owed):
+        await guard.execute(f"ANALYZE {source.table}, {source.tags_table}")
+    return [str(row["object_name"]) for row in owed]
+
+
+async def _build_all(pool: Pool, guard: Connection, indexes: list[asyncpg.Record]) -> None:
+    """Builds on `guard` and on as many other connections as there should be and may be."""
+    queue = iter(indexes)
+    async with AsyncExitStack() as stack:
+        others = min(_BUILDERS, pool.get_max_size(), len(indexes)) - 1
+        builders = [guard] + [await stack.enter_async_context(pool.acquire()) for _ in range(others)]
+        ended = await asyncio.gather(*(_build(builder, queue) for builder in builders), return_exceptions=True)
+    for error in ended:
+        if error is not None:
+            raise error
+
+
+async def _build(connection: Connection, queue: Iterable[asyncpg.Record]) -> None:
+    sql = load("bulk")
+    for row in queue:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute(_MEMORY)
+            await connection.execute(row["definition"])
+            await connection.execute(sql["paid"], row["table_name"], row["object_name"])
+
+
+async def _restore_key(connection: Connection, source: Source, row: asyncpg.Record, on_status: Status) -> None:
+    """Adds one foreign key unchecked, which stops new orphans, then checks what is there."""
+    sql = load("bulk")
+    name = row["object_name"]
+    if not await connection.fetchval(sql["has_constraint"], row["table_name"], name):
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {source.table}, {source.tags_table} IN SHARE ROW EXCLUSIVE MODE")
+            definition = row["definition"]
+            await connection.execute(f'ALTER TABLE {source.tags_table} ADD CONSTRAINT "{name}" {definition} NOT VALID')
+    try:
+        await _validate(connection, source, row)
+    except asyncpg.ForeignKeyViolationError:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            removed = await connection.execute(for_source(sql["remove_orphans"], source))
+        on_status(f"Removed {removed.split()[-1]} taggings whose item or tag had been deleted meanwhile")
+        await _validate(connection, source, row)
+
+
+async def _validate(connection: Connection, source: Source, row: asyncpg.Record) -> None:
+    async with connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(f'ALTER TABLE {source.tags_table} VALIDATE CONSTRAINT "{row["object_name"]}"')
+        await connection.execute(load("bulk")["paid"], row["table_name"], row["object_name"])
+        if f"REFERENCES {source.table}(" in row["definition"]:
+            await connection.execute(f"DROP TRIGGER IF EXISTS {_STAND_IN} ON {source.table}")
+
+
+def _of_tags_table(name: str) -> Source:
+    return next(source for source in SOURCES if source.tags_table == name)
+
+
+def _touched(names: Iterable[str]) -> list[Source]:
+    found = set(names)
+    return [source for source in SOURCES if found & {source.table, source.tags_table}]
+
+
+def silent(_: str) -> None:
+    """Tells nobody."""
+
+
+async def seal_unfinished(pool: Pool, on_status: Status = silent) -> list[str]:
+    """Puts back what a killed bulk load left off; the names put back (empty: there was nothing to do).
+
+    Returns at once where nothing is owed, or where a living load will see to it itself.
+    """
+    with translate_errors():
+        if not await pool.fetchval("SELECT EXISTS (SELECT FROM load_state)"):
+            return []
+        async with pool.acquire() as guard:
+            if not await try_lock(guard):
+                return []
+            try:
+                on_status("Finishing a bulk load that was interrupted")
+                return await put_back(pool, guard, on_status)
+            finally:
+                await unlock(guard)
+
+
+async def try_lock(connection: Connection) -> bool:
+    """Takes `LOCK` for this session, unless another has it."""
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK))
+
+
+async def unlock(connection: Connection) -> None:
+    """Gives `LOCK` back; a lost connection has already."""
+    if not connection.is_closed():
+        await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)

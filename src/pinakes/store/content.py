@@ -1,0 +1,243 @@
+"""Content: whole items read by their keys, and written one at a time.
+
+Every function takes a connection. `hydrate` is one statement for any mix of sources. `create`,
+`update` and `delete` are one transaction each (a savepoint where the caller has one open) and keep
+these rules:
+
+* Somebody else's private item does not exist; somebody else's public item is not yours to change.
+  An administrator of content may change both.
+* Tags come before rows: unknown tags are created in sorted order, then the row is locked or made.
+  All writers that keep this order never wait for each other in a circle.
+* `updated_at` only grows, even where clocks do not, so it names a version of the item.
+
+An item's text is a few kilobytes and its tags 1,000 at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any
+
+import orjson
+from asyncpg import exceptions as pg
+
+from pinakes.errors import Conflict, Forbidden, InvalidContent, NotFound, StaleVersion, StoreError
+from pinakes.query.item import Item, Tag
+from pinakes.query.sources import SOURCE_BY_CODE, SOURCES, Source
+from pinakes.store import tags
+from pinakes.store.draft import MAX_TAGS, Author, Change, Draft
+from pinakes.store.pool import Connection, translate_errors
+from pinakes.store.queries import for_source, load
+
+__all__ = ["Author", "Change", "Draft", "create", "delete", "etag", "hydrate", "read", "update"]
+
+_MAX_ID = 2**63 - 1
+
+
+async def hydrate(conn: Connection, keys: Sequence[tuple[int, int]]) -> list[Item]:
+    """The items behind `keys` (source code, id), in that order; a key without an item is left out."""
+    if not keys:
+        return []
+    wanted = tuple(sorted({source for source, _ in keys} & SOURCE_BY_CODE.keys()))
+    rows = await conn.fetch(_hydrate_sql(wanted), [source for source, _ in keys], [item_id for _, item_id in keys])
+    return [_item(row) for row in sorted(rows, key=itemgetter("place"))]
+
+
+@cache
+def _hydrate_sql(sources: tuple[int, ...]) -> str:
+    """One branch for each source asked for."""
+    branch = load("content")["hydrate"]
+    branches = (for_source(branch, SOURCE_BY_CODE[code]) for code in sources or [SOURCES[0].code])
+    return "\nUNION ALL\n".join(branches)
+
+
+def _item(row: Any) -> Item:
+    tagged = zip(row["tag_ids"] or (), row["tag_names"] or (), row["tag_categories"] or (), strict=True)
+    return Item(
+        source=row["source"],
+        id=row["id"],
+        external_id=row["external_id"],
+        title=row["title"],
+        content_type=row["content_type"],
+        content_data=row["content_data"],
+        path_thumb=row["path_thumb"],
+        path_thumbs_alt_res=row["path_thumbs_alt_res"],
+        prompt=row["prompt"],
+        creator_id=row["creator_id"],
+        creator_username=row["creator_username"],
+        item_metadata=row["item_metadata"],
+        is_private=row["is_private"],
+        quality_score=row["quality_score"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        tags=tuple(Tag(tag_id, name, category) for tag_id, name, category in tagged),
+    )
+
+
+def etag(item: Item) -> str:
+    """A strong validator: equal only where everything shown of the item is equal."""
+    return f'"{blake2b(orjson.dumps(item), digest_size=12).hexdigest()}"'
+
+
+async def read(conn: Connection, source: Source, item_id: int, viewer: int | None) -> Item:
+    """One item.
+
+    Raises:
+        NotFound: there is none, or `viewer` may not see it.
+    """
+    item = await _find(conn, source, item_id)
+    if item.is_private and item.creator_id != viewer:
+        raise _not_found(source, item_id)
+    return item
+
+
+async def create(conn: Connection, source: Source, draft: Draft, author: Author) -> Item:
+    """A new item of `author`, or of `draft.creator_id` where an administrator says so.
+
+    Raises:
+        Forbidden: the creator is somebody else, or the author is no user of this installation.
+        Conflict: the external id is taken.
+        InvalidContent: the creator does not exist.
+    """
+    creator = draft.creator_id if draft.creator_id is not None else author.user_id
+    _require_own(creator, author)
+    values = {**draft.columns(), "creator_id": creator}
+    async with _writing(conn, source, creator, author):
+        tag_ids = await tags.ensure(conn, draft.tags)
+        item_id = await conn.fetchval(_sql("create", source), values)
+        await conn.execute(_sql("add_taggings", source), item_id, sorted(tag_ids.values()))
+        return await _find(conn, source, item_id)
+
+
+async def update(  # noqa: PLR0917 (what, by whom, and of which version)
+    conn: Connection, source: Source, item_id: int, change: Change, author: Author, if_match: str | None
+) -> Item:
+    """The item after `change`; unchanged, and of the same version, where nothing is asked.
+
+    Raises:
+        NotFound: there is no such item, or it is somebody else's private one.
+        Forbidden: it is somebody else's, or is to become somebody else's.
+        StaleVersion: `if_match` or `change.updated_at` name another version.
+        Conflict: the external id is taken.
+        InvalidContent: the creator does not exist, or the item would carry too many tags.
+    """
+    values = change.columns()
+    creator = values.get("creator_id")
+    async with _writing(conn, source, creator, author):
+        _require_writable(await _find(conn, source, item_id), author)
+        if creator is not None:
+            _require_own(creator, author)
+        tag_ids = await tags.ensure(conn, change.named_tags())
+        before = await _lock(conn, source, item_id, author)
+        _require_version(before, if_match, change)
+        carried = {tag.name: tag.id for tag in before.tags}
+        wanted = change.tags_after(carried)
+        if len(wanted) > MAX_TAGS:
+            raise InvalidContent(f"The item would carry {len(wanted):,} tags.", field="tags", allowed=_TAGS_ALLOWED)
+        added = sorted(tag_ids[name] for name in wanted - carried.keys())
+        removed = sorted(carried[name] for name in carried.keys() - wanted)
+        if not (values or added or removed):
+            return before
+        await conn.execute(_sql("update", source), item_id, values)
+        if removed:
+            await conn.execute(_sql("remove_taggings", source), item_id, removed)
+        if added:
+            await conn.execute(_sql("add_taggings", source), item_id, added)
+        return await _find(conn, source, item_id)
+
+
+async def delete(conn: Connection, source: Source, item_id: int, author: Author, if_match: str | None) -> None:
+    """Removes the item and its taggings; tags stay.
+
+    Raises:
+        NotFound: there is no such item, or it is somebody else's private one.
+        Forbidden: it is somebody else's.
+        StaleVersion: `if_match` names another version.
+    """
+    async with _writing(conn, source, None, author):
+        _require_writable(await _find(conn, source, item_id), author)
+        before = await _lock(conn, source, item_id, author)
+        _require_version(before, if_match)
+        await conn.execute(_sql("remove_all_taggings", source), item_id)
+        await conn.execute(_sql("delete", source), item_id)
+
+
+_TAGS_ALLOWED = f"at most {MAX_TAGS:,} tags on an item"
+
+
+def _sql(name: str, source: Source) -> str:
+    return for_source(load("content")[name], source)
+
+
+async def _find(conn: Connection, source: Source, item_id: int) -> Item:
+    found = await hydrate(conn, [(source.code, item_id)]) if abs(item_id) <= _MAX_ID else []
+    if not found:
+        raise _not_found(source, item_id)
+    return found[0]
+
+
+def _not_found(source: Source, item_id: int) -> NotFound:
+    return NotFound(f"There is no {source.name} item {item_id} that you may see.")
+
+
+async def _lock(conn: Connection, source: Source, item_id: int, author: Author) -> Item:
+    """The item as it is now and stays until the transaction ends, checked again: it may have changed hands."""
+    await conn.execute(_sql("lock", source), item_id)
+    item = await _find(conn, source, item_id)
+    _require_writable(item, author)
+    return item
+
+
+def _require_writable(item: Item, author: Author) -> None:
+    if author.admin or item.creator_id == author.user_id:
+        return
+    source = SOURCE_BY_CODE[item.source]
+    if item.is_private:
+        raise _not_found(source, item.id)
+    raise Forbidden(f"The {source.name} item {item.id} belongs to somebody else.")
+
+
+def _require_own(creator: int, author: Author) -> None:
+    if creator != author.user_id and not author.admin:
+        raise Forbidden("Only an administrator of content may name another creator.", field="creator_id")
+
+
+def _require_version(item: Item, if_match: str | None, change: Change | None = None) -> None:
+    """Raises StaleVersion unless `item` is the version the caller has read."""
+    stale = if_match is not None and if_match.strip() != "*" and etag(item) not in _validators(if_match)
+    if change is not None and change.updated_at is not None:
+        stale = stale or change.updated_at != item.updated_at
+    if stale:
+        raise StaleVersion(
+            f"The item was changed at {item.updated_at.isoformat()}.", etag=etag(item), updated_at=item.updated_at
+        )
+
+
+def _validators(if_match: str) -> Collection[str]:
+    """The entity tags of an `If-Match` header; weak ones never match and stay as they are."""
+    return [validator.strip() for validator in if_match.split(",")]
+
+
+@asynccontextmanager
+async def _writing(conn: Connection, source: Source, creator: int | None, author: Author) -> AsyncIterator[None]:
+    """A transaction in which what the database refuses because of the input becomes an error that says so."""
+    try:
+        with translate_errors():
+            async with conn.transaction():
+                yield
+    except pg.UniqueViolationError as error:
+        raise Conflict(f"Another {source.name} item has this external id.", field="external_id") from error
+    except pg.ForeignKeyViolationError as error:
+        if "creator" not in (error.constraint_name or ""):
+            raise StoreError("A tag was deleted meanwhile; try again.") from error
+        if creator is None or creator == author.user_id:
+            raise Forbidden(f"Your token names user {author.user_id}, who does not exist here.") from error
+        raise InvalidContent(
+            f"There is no user {creator}.", field="creator_id", allowed="the number of an existing user"
+        ) from error
+    except (pg.DataError, pg.IntegrityConstraintViolationError, pg.ProgramLimitExceededError) as error:
+        raise InvalidContent("The database refuses these values.") from error

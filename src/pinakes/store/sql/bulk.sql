@@ -1,0 +1,128 @@
+-- Bulk loads: what comes off a table, what goes back on. `{table}` and `{tags_table}` are filled for
+-- one source of the closed list.
+
+-- name: rows
+-- purpose: about how many items a source has; exact while there are few
+-- index: none; statistics, or one scan that stops early
+-- bound: 100,000 rows
+SELECT greatest(
+    (SELECT count(*) FROM (SELECT FROM {table} LIMIT 100000) AS some_rows),
+    (SELECT reltuples::bigint FROM pg_class WHERE oid = '{table}'::regclass)
+)
+
+-- name: secondary
+-- purpose: a source's indexes that only make it faster, and its taggings' own foreign keys, with what makes them again
+-- index: pg_index_indrelid_index, pg_constraint_conrelid_contypid_conname_index
+-- bound: a dozen rows
+SELECT
+    relation.relname AS table_name,
+    index_relation.relname AS object_name,
+    'index' AS kind,
+    pg_get_indexdef(index_row.indexrelid) AS definition
+FROM pg_index AS index_row
+JOIN pg_class AS relation ON relation.oid = index_row.indrelid
+JOIN pg_class AS index_relation ON index_relation.oid = index_row.indexrelid
+WHERE index_row.indrelid IN ('{table}'::regclass, '{tags_table}'::regclass)
+    AND NOT index_row.indisunique
+    AND index_row.indisvalid
+    -- One attached to an index of the parent cannot go alone.
+    AND NOT index_relation.relispartition
+UNION ALL
+SELECT
+    relation.relname,
+    key.conname,
+    'foreign key',
+    -- A key whose check was interrupted says so in its definition.
+    regexp_replace(pg_get_constraintdef(key.oid), ' NOT VALID$', '')
+FROM pg_constraint AS key
+JOIN pg_class AS relation ON relation.oid = key.conrelid
+WHERE key.conrelid = '{tags_table}'::regclass
+    AND key.contype = 'f'
+    AND key.conparentid = 0
+ORDER BY kind, table_name, object_name
+
+-- name: owe
+-- purpose: notes that an object is off its table, in the transaction that takes it off
+-- index: primary key of load_state
+-- bound: one row
+INSERT INTO load_state (table_name, object_name, kind, definition)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (table_name, object_name) DO UPDATE
+SET definition = excluded.definition
+
+-- name: owed
+-- purpose: everything that is off its table; the slowest index first, foreign keys last
+-- index: none; a dozen rows at most
+-- bound: a dozen rows
+SELECT table_name, object_name, kind, definition
+FROM load_state
+ORDER BY kind DESC, definition LIKE '% USING gin %' DESC, table_name DESC, object_name
+
+-- name: paid
+-- purpose: forgets that an object was off, in the transaction that puts it back
+-- index: primary key of load_state
+-- bound: one row
+DELETE FROM load_state
+WHERE table_name = $1
+    AND object_name = $2
+
+-- name: has_constraint
+-- purpose: whether a table has a constraint of a name
+-- index: pg_constraint_conrelid_contypid_conname_index
+-- bound: one row
+SELECT EXISTS (
+    SELECT FROM pg_constraint WHERE conrelid = to_regclass($1) AND conname = $2
+)
+
+-- name: remove_orphans
+-- purpose: taggings whose item or tag went while the foreign keys were off
+-- index: none; both tables whole, once after such a deletion
+-- bound: the partition
+DELETE FROM {tags_table} AS tagging
+WHERE NOT EXISTS (SELECT FROM {table} AS item WHERE item.id = tagging.content_id)
+    OR NOT EXISTS (SELECT FROM tags AS tag WHERE tag.id = tagging.tag_id)
+
+-- name: reserve
+-- purpose: ids for new items, ascending
+-- index: none; the sequence of the identity column
+-- bound: one row an item
+SELECT nextval(pg_get_serial_sequence('{table}', 'id'))
+FROM generate_series(1, $1::integer)
+
+-- name: missing_users
+-- purpose: makes the users that do not exist yet; the caller sorts the names, so that writers never wait in a circle
+-- index: unique username
+-- bound: one row a name
+INSERT INTO users (username)
+SELECT given.name
+FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place)
+WHERE NOT EXISTS (SELECT FROM users WHERE username = given.name)
+ORDER BY given.place
+ON CONFLICT (username) DO NOTHING
+
+-- name: users
+-- purpose: the numbers of users known by name
+-- index: unique username
+-- bound: one row a name
+SELECT id, username AS name
+FROM users
+WHERE username = ANY($1::text[])
+
+-- name: missing_tags
+-- purpose: makes the tags that do not exist yet; sorted, as for users
+-- index: unique name of tags
+-- bound: one row a name
+INSERT INTO tags (name, category)
+SELECT given.name, given.category
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (name, category, place)
+WHERE NOT EXISTS (SELECT FROM tags WHERE name = given.name COLLATE "C")
+ORDER BY given.place
+ON CONFLICT (name) DO NOTHING
+
+-- name: tags
+-- purpose: the numbers of tags known by name
+-- index: unique name of tags
+-- bound: one row a name
+SELECT id, name
+FROM tags
+WHERE name = ANY($1::text[])

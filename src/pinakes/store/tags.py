@@ -1,0 +1,66 @@
+"""Tags: resolved and created by name, and listed for a viewer.
+
+A tag on nothing but somebody's private items does not show: its name may say what is in them.
+There are some ten thousand tags to a few million, so lists are cut by name, never by offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from pinakes.errors import NotFound
+from pinakes.query.item import Tag
+from pinakes.query.sources import SOURCES
+from pinakes.store.pool import Connection
+from pinakes.store.queries import for_source, load
+
+
+async def ensure(conn: Connection, names: Iterable[str]) -> dict[str, int]:
+    """Name -> number for every name, creating what is missing.
+
+    Existing names are looked up first: an insert that finds its name taken still uses up a number.
+    Missing ones are created in sorted order, so two writers of the same names cannot deadlock.
+    """
+    wanted = set(names)
+    found = await _ids_of(conn, wanted)
+    missing = sorted(wanted - found.keys())
+    if not missing:
+        return found
+    await conn.execute(load("tags")["create"], missing)
+    return await _ids_of(conn, wanted)
+
+
+async def _ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
+    if not names:
+        return {}
+    rows = await conn.fetch(load("tags")["ids_of"], sorted(names))
+    return {row["name"]: row["id"] for row in rows}
+
+
+async def visible(
+    conn: Connection, viewer: int | None, *, prefix: str = "", after: str = "", limit: int
+) -> tuple[list[Tag], bool]:
+    """At most `limit` tags by name, beginning with `prefix` and following `after`; and whether there are more."""
+    rows = await conn.fetch(_with_carried("list"), viewer, prefix, after, limit + 1)
+    tags = [Tag(row["id"], row["name"], row["category"]) for row in rows]
+    return tags[:limit], len(tags) > limit
+
+
+async def read(conn: Connection, tag_id: int, viewer: int | None) -> Tag:
+    """One tag.
+
+    Raises:
+        NotFound: there is none, or no item that `viewer` may see carries it.
+    """
+    row = await conn.fetchrow(_with_carried("read"), viewer, tag_id)
+    if row is None:
+        raise NotFound(f"There is no tag {tag_id} on an item that you may see.", hint="GET /api/v1/tags lists tags.")
+    return Tag(row["id"], row["name"], row["category"])
+
+
+@cache
+def _with_carried(name: str) -> str:
+    """The query with its condition spelled out for every source."""
+    queries = load("tags")
+    return queries[name].replace("{carried}", ", ".join(for_source(queries["carried"], s) for s in SOURCES))

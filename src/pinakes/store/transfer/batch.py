@@ -1,0 +1,205 @@
+"""Lines of a file, checked and gathered into batches that are ready for COPY.
+
+A batch ends at `_ROWS` rows or `_BYTES` bytes, and before an id it already holds, so that of two
+lines with one id the later one updates the earlier. Names of tags and creators are numbered in the
+order they first appear; a batch brings the new ones. Their table is all that grows with the file.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+from pinakes.store.transfer import line as lines
+
+_ROWS = 5000
+_BYTES = 8 << 20
+# More than any item the API takes; metadata has no limit of its own.
+MAX_LINE_BYTES = 64 << 20
+_SHOWN = 2000
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refused line: its number from 1, why, the item's id where readable, the line's beginning."""
+
+    line: int
+    reason: str
+    item_id: str | None
+    text: str
+
+
+@dataclass(slots=True)
+class Part:
+    """The rows of one source in a batch, as columns. Tags and creators are numbers of this file."""
+
+    external_ids: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    numbers: array[int] = field(default_factory=lambda: array("q"))
+    creators: array[int] = field(default_factory=lambda: array("l"))
+    given: list[int] = field(default_factory=list)
+    tag_counts: array[int] = field(default_factory=lambda: array("l"))
+    tags: array[int] = field(default_factory=lambda: array("l"))
+
+
+@dataclass(slots=True)
+class Batch:
+    """Consecutive lines up to `last_line`, and how many of the file's bytes are read by then."""
+
+    parts: dict[int, Part] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    new_tags: list[str] = field(default_factory=list)
+    new_creators: list[str] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
+    last_line: int = 0
+    bytes_read: int = 0
+    file_bytes: int = 0
+    # The last batch, and why it is that where the file could not be read to its end.
+    last: bool = False
+    broken: str | None = None
+
+
+Line: TypeAlias = tuple[int, bytes]
+
+
+class _Numbers(dict[str, int]):
+    """Names -> numbers in order of appearance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.new: list[str] = []
+
+    def number(self, name: str) -> int:
+        found = self.get(name)
+        if found is None:
+            found = self[name] = len(self)
+            self.new.append(name)
+        return found
+
+
+class _Builder:
+    """Collects lines into batches."""
+
+    def __init__(self) -> None:
+        self._tags = _Numbers()
+        # Tags as written -> number, so that a tag is checked and trimmed once.
+        self._written: dict[str, int] = {}
+        self._creators = _Numbers()
+        self._now = datetime.now(UTC).isoformat()
+        self._seen: set[tuple[int, str]] = set()
+        self._bytes = 0
+        self.rows = 0
+        self.batch = Batch()
+
+    def full(self) -> bool:
+        """Whether the batch should go before more is added."""
+        return self.rows >= _ROWS or self._bytes >= _BYTES or len(self.batch.refused) >= _ROWS
+
+    def take(self, raw: BinaryIO) -> Batch:
+        """The batch so far; a new one begins."""
+        done, self.batch = self.batch, Batch(last_line=self.batch.last_line)
+        done.bytes_read, done.file_bytes = raw.tell(), os.fstat(raw.fileno()).st_size
+        done.new_tags, self._tags.new = self._tags.new, []
+        done.new_creators, self._creators.new = self._creators.new, []
+        self._seen.clear()
+        self._bytes = self.rows = 0
+        return done
+
+    def check(self, number: int, text: bytes) -> tuple[lines.Row, list[int]] | None:
+        """The line's row and the numbers of its tags; None where it is refused or empty."""
+        item_id = None
+        try:
+            if len(text) > MAX_LINE_BYTES:
+                raise lines.RefusedError(f"the line is longer than {MAX_LINE_BYTES:,} bytes")  # noqa: TRY301
+            if not text.strip():
+                return None
+            row = lines.parse(text, self._now)
+            item_id = row.external_id
+            return row, self._tag_numbers(row.tags)
+        except lines.RefusedError as error:
+            reason, item_id = str(error), error.item_id
+        except ValueError as error:
+            reason = str(error)
+        shown = text[:_SHOWN].decode(errors="replace")
+        self.batch.refused.append(Refused(number, reason, item_id, shown))
+        self._bytes += len(shown)
+        return None
+
+    def _tag_numbers(self, tags: list[str]) -> list[int]:
+        """Each tag once, in the order of the line."""
+        known = self._written
+        try:
+            numbers = [known[tag] for tag in tags]
+        except (KeyError, TypeError):
+            names = [lines.tag_name(tag) for tag in tags]
+            numbers = [self._tags.number(name) for name in names]
+            known.update(zip(tags, numbers, strict=True))
+        unique = list(dict.fromkeys(numbers))
+        lines.check_tag_count(len(unique))
+        return unique
+
+    def holds(self, row: lines.Row) -> bool:
+        """Whether the batch has this item already."""
+        return (row.source.code, row.external_id) in self._seen
+
+    def add(self, number: int, row: lines.Row, tags: list[int]) -> None:
+        """Puts a row into the batch."""
+        part = self.batch.parts.get(row.source.code)
+        if part is None:
+            part = self.batch.parts[row.source.code] = Part()
+        part.external_ids.append(row.external_id)
+        part.texts.append(row.text)
+        part.numbers.append(number)
+        part.creators.append(self._creators.number(row.creator))
+        part.given.append(row.given)
+        part.tag_counts.append(len(tags))
+        part.tags.extend(tags)
+        for key in row.ignored:
+            self.batch.ignored[key] = self.batch.ignored.get(key, 0) + 1
+        self._seen.add((row.source.code, row.external_id))
+        self._bytes += len(row.text)
+        self.rows += 1
+
+
+def batches(path: Path, first_line: int) -> Iterator[Batch]:
+    """The file from line `first_line` on; a file that cannot be read to its end says so in the last batch."""
+    builder = _Builder()
+    with path.open("rb") as raw:
+        zipped = raw.read(2) == _GZIP
+        raw.seek(0)
+        stream: BinaryIO = gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[assignment]
+        try:
+            for number, text in _lines(stream, first_line):
+                checked = builder.check(number, text)
+                if checked is not None:
+                    if builder.holds(checked[0]):
+                        yield builder.take(raw)
+                    builder.add(number, *checked)
+                builder.batch.last_line = number
+                if builder.full():
+                    yield builder.take(raw)
+        except (EOFError, OSError, zlib.error) as error:
+            builder.batch.broken = f"{path.name} cannot be read beyond line {builder.batch.last_line}: {error}"
+        builder.batch.last = True
+        yield builder.take(raw)
+
+
+def _lines(stream: BinaryIO, first_line: int) -> Iterator[Line]:
+    """Numbered lines without their end; of one that is too long only the beginning is kept."""
+    number = 0
+    while text := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        rest = text
+        while not rest.endswith(b"\n") and len(rest) > MAX_LINE_BYTES:
+            rest = stream.readline(MAX_LINE_BYTES + 1)
+        if number >= first_line:
+            yield number, text.removeprefix(_BOM) if number == 1 else text

@@ -1,0 +1,210 @@
+"""Import a file: batches from the reading process, two at a time into the database.
+
+Two batches are stored side by side, each in a transaction of its own, and committed in the order of
+their lines, so the number of lines in `import_progress` always says what is in the database. Two
+batches with an item in common wait for each other. A kill loses at most the two; the same command
+goes on behind the last committed line. A finished file is read again from its beginning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import asyncpg
+
+from pinakes.errors import Conflict, ImportFailed
+from pinakes.query.sources import SOURCE_BY_CODE, Source
+from pinakes.store.bulk import BulkLoad, Mode
+from pinakes.store.pool import Pool, translate_errors
+from pinakes.store.transfer import progress
+from pinakes.store.transfer.batch import Batch
+from pinakes.store.transfer.merge import Merge, existing
+from pinakes.store.transfer.progress import Counts
+from pinakes.store.transfer.reader import open_reader
+from pinakes.store.transfer.rejects import Rejects
+
+# Connections beside those that store: the file's lock, the bulk load's lock, making tags and users.
+_SPARE = 3
+_AT_ONCE = 2
+MIN_POOL = _SPARE + 1
+_ATTEMPTS = 5
+_TRY_AGAIN = (Conflict, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did. `counts` are of this run; `resumed_at` lines were imported by an earlier one."""
+
+    file: str
+    counts: Counts
+    resumed_at: int
+    rejects: str | None
+    ignored_keys: dict[str, int]
+    bulk: list[str]
+    seconds: float
+    loading_seconds: float
+
+
+@dataclass(slots=True)
+class Watch:
+    """Who is told what is going on: status lines, and (items so far, bytes read, bytes of the file)."""
+
+    status: Callable[[str], None] = lambda _: None
+    advance: Callable[[int, int, int], None] = lambda _items, _done, _total: None
+
+
+@dataclass(slots=True)
+class _Job:
+    """One file being imported."""
+
+    pool: Pool
+    path: Path
+    file: str
+    rejects: Rejects
+    watch: Watch
+    total: Counts
+    running: list[tuple[set[tuple[int, str]], asyncio.Task[None]]] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    bulk: set[Source] = field(default_factory=set)
+
+
+async def import_file(
+    pool: Pool,
+    path: Path,
+    *,
+    bulk: Mode = "auto",
+    rejects: Path | None = None,
+    from_start: bool = False,
+    watch: Watch | None = None,
+) -> ImportReport:
+    """Imports `path` from where an earlier, unfinished import of it stopped. The pool holds `MIN_POOL` or more.
+
+    Raises:
+        ImportFailed: the file cannot be read (to its end: what came before is kept), or is being
+            imported by somebody else.
+        StoreError: the database could not go on; what was committed is kept.
+    """
+    if pool.get_max_size() < MIN_POOL:
+        raise ValueError(f"an import needs a pool of {MIN_POOL} connections")
+    began = perf_counter()
+    file = await asyncio.to_thread(progress.fingerprint, path)
+    with translate_errors():
+        async with pool.acquire() as guard:
+            key = zlib.crc32(file.encode()) | 1 << 40
+            if not await guard.fetchval("SELECT pg_try_advisory_lock($1)", key):
+                raise ImportFailed(f"{path.name} is being imported by another command.", hint="")
+            try:
+                before = Counts() if from_start else await progress.begun(pool, file)
+                job = _Job(pool, path, file, Rejects(path, rejects), watch or Watch(), before)
+                if before.lines:
+                    job.watch.status(f"Going on with {path.name} behind line {before.lines:,}")
+                loading = await _run(job, bulk)
+            finally:
+                job.rejects.close()
+                if not guard.is_closed():
+                    await guard.execute("SELECT pg_advisory_unlock($1)", key)
+    return ImportReport(
+        file=str(path),
+        counts=job.total - before,
+        resumed_at=before.lines,
+        rejects=str(job.rejects.path) if job.rejects.path else None,
+        ignored_keys=dict(job.ignored),
+        bulk=sorted(source.name for source in job.bulk),
+        seconds=perf_counter() - began,
+        loading_seconds=loading - began,
+    )
+
+
+async def _run(job: _Job, bulk: Mode) -> float:
+    """Imports the rest of the file; the moment when all lines were in and the indexes not yet back."""
+    before = job.total.lines
+    await asyncio.to_thread(job.rejects.open, before)
+    async with open_reader(job.path, before + 1) as batches:
+        batch = await anext(batches)
+        expected = await _expected(job, batch)
+        async with BulkLoad(job.pool, expected=expected, mode=bulk, on_status=job.watch.status) as load:
+            job.bulk = load.bulk
+            merging = Merge(load)
+            try:
+                while not batch.last:
+                    await _start(job, load, merging, batch)
+                    batch = await anext(batches)
+                await _start(job, load, merging, batch)
+                await _wait(job, 0)
+            except BaseException:
+                for _, task in job.running:
+                    task.cancel()
+                await asyncio.gather(*(task for _, task in job.running), return_exceptions=True)
+                raise
+            loading = perf_counter()
+    if batch.broken:
+        raise ImportFailed(batch.broken)
+    return loading
+
+
+async def _expected(job: _Job, first: Batch) -> int:
+    """About how many items of the file are new, judged by its first batch."""
+    rows = known = 0
+    async with job.pool.acquire() as connection:
+        for code, part in first.parts.items():
+            rows += len(part.external_ids)
+            known += len(await existing(connection, SOURCE_BY_CODE[code], part))
+    if first.last or not rows:
+        return rows - known
+    lines = first.last_line - job.total.lines
+    # Bytes of the whole file to bytes read, which include those of the lines skipped.
+    rest = first.file_bytes / max(first.bytes_read, 1) * first.last_line - job.total.lines
+    return int((rows - known) / lines * max(rest, lines))
+
+
+async def _start(job: _Job, load: BulkLoad, merging: Merge, batch: Batch) -> None:
+    """Begins to store a batch as soon as there is room for it and none with a common item is under way."""
+    for code in sorted(batch.parts):
+        await load.prepare(SOURCE_BY_CODE[code])
+    await merging.learn(batch.new_tags, batch.new_creators)
+    items = {(code, external_id) for code, part in batch.parts.items() for external_id in part.external_ids}
+    side_by_side = min(_AT_ONCE, job.pool.get_max_size() - _SPARE)
+    await _wait(job, side_by_side - 1)
+    while any(not items.isdisjoint(others) for others, _ in job.running):
+        await _wait(job, len(job.running) - 1)
+    job.ignored.update(batch.ignored)
+    previous = job.running[-1][1] if job.running else None
+    job.running.append((items, asyncio.create_task(_store(job, merging, batch, previous))))
+
+
+async def _wait(job: _Job, most: int) -> None:
+    """Until at most `most` batches are under way."""
+    while len(job.running) > most:
+        await job.running[0][1]
+        job.running.pop(0)
+
+
+async def _store(job: _Job, merging: Merge, batch: Batch, previous: asyncio.Task[None] | None) -> None:
+    """Stores one batch and commits it after the one before it."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            async with job.pool.acquire() as connection, connection.transaction():
+                counts = Counts(rejected=len(batch.refused))
+                for code, part in sorted(batch.parts.items()):
+                    counts += await merging.store(connection, SOURCE_BY_CODE[code], part)
+                if previous is not None:
+                    await asyncio.shield(previous)
+                total = (job.total + counts).at(batch.last_line)
+                await asyncio.to_thread(job.rejects.write, batch.refused)
+                finished = batch.last and batch.broken is None
+                await progress.note(connection, job.file, job.path.name, total, finished=finished)
+        except _TRY_AGAIN:
+            # Somebody else wrote the same items at the same moment; now they are there to be seen.
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            job.total = total
+            done = total.created + total.updated + total.unchanged
+            job.watch.advance(done, batch.bytes_read, batch.file_bytes)
+            return

@@ -1,0 +1,83 @@
+"""A file's batches, read in a process of its own.
+
+Parsing and checking costs about as much as storing, so it has another core: `python -m
+pinakes.store.transfer.reader FILE FIRST_LINE` writes pickled `Batch`es to its standard output, each
+after its length, and `open_reader` hands them out. The pipe is the brake: at most a few batches are
+ahead of the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pinakes.errors import ImportFailed
+from pinakes.store.transfer.batch import Batch, batches
+
+_LENGTH = 8
+_BUFFER = 8 << 20
+
+
+def main() -> None:
+    """The reading process."""
+    path, first_line = Path(sys.argv[1]), int(sys.argv[2])
+    out = sys.stdout.buffer
+    try:
+        for batch in batches(path, first_line):
+            frame = pickle.dumps(batch, protocol=5)
+            out.write(len(frame).to_bytes(_LENGTH, "big"))
+            out.write(frame)
+            out.flush()
+    except BrokenPipeError:
+        # The importer is gone, perhaps killed: nobody is left to read for.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+@asynccontextmanager
+async def open_reader(path: Path, first_line: int) -> AsyncIterator[AsyncIterator[Batch]]:
+    """The batches of `path` from `first_line` on, while the context lasts.
+
+    Raises:
+        ImportFailed: while iterating, when the reading process died.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        __name__,
+        str(path),
+        str(first_line),
+        stdout=asyncio.subprocess.PIPE,
+        # Ctrl-C reaches every process of the terminal; this one ends when its importer does.
+        start_new_session=True,
+        limit=_BUFFER,
+    )
+    assert process.stdout is not None
+    try:
+        yield _frames(process.stdout, path)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _frames(stream: asyncio.StreamReader, path: Path) -> AsyncIterator[Batch]:
+    last = False
+    while not last:
+        try:
+            length = int.from_bytes(await stream.readexactly(_LENGTH), "big")
+            frame = await stream.readexactly(length)
+        except asyncio.IncompleteReadError:
+            raise ImportFailed(f"The process that reads {path} ended unexpectedly.") from None
+        # Our own process wrote it.
+        batch: Batch = pickle.loads(frame)  # noqa: S301
+        last = batch.last
+        yield batch
+
+
+if __name__ == "__main__":
+    main()

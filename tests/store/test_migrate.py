@@ -1,0 +1,115 @@
+"""Migrations: up, down, side by side, and what is said of a database that is not at head."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from pinakes.errors import SchemaMismatch, StoreUnavailable
+from pinakes.query.sources import SOURCES
+from pinakes.settings import load_settings
+from pinakes.store.migrate import current, migrate, require_head, revisions
+from pinakes.store.migrations import scripts
+from pinakes.store.pool import Pool, open_pool
+
+
+async def _schema(url: str) -> dict[str, list[str]]:
+    """Everything in the schema, as PostgreSQL describes it."""
+    queries = {
+        "columns": "SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default)"
+        " FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1",
+        "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+        "constraints": "SELECT format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))"
+        " FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1",
+        "triggers": "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+        "functions": "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+        " AND prokind = 'f' ORDER BY 1",
+    }
+    connection = await asyncpg.connect(url)
+    try:
+        return {name: [row[0] for row in await connection.fetch(sql)] for name, sql in queries.items()}
+    finally:
+        await connection.close()
+
+
+async def test_up_runs_every_revision_once(blank_database_url: str) -> None:
+    assert await current(blank_database_url) is None
+    assert tuple(await migrate(blank_database_url)) == revisions()
+    assert await current(blank_database_url) == revisions()[-1]
+    assert await migrate(blank_database_url) == []
+
+
+async def test_down_leaves_nothing_and_up_again_is_the_same(blank_database_url: str) -> None:
+    await migrate(blank_database_url)
+    before = await _schema(blank_database_url)
+    assert tuple(await migrate(blank_database_url, "base")) == revisions()[::-1]
+    assert await current(blank_database_url) is None
+    left = await _schema(blank_database_url)
+    assert [line for lines in left.values() for line in lines if "alembic_version" not in line] == []
+    await migrate(blank_database_url)
+    assert await _schema(blank_database_url) == before
+
+
+async def test_each_revision_can_be_left_and_entered(blank_database_url: str) -> None:
+    await migrate(blank_database_url)
+    for revision in revisions()[::-1]:
+        await migrate(blank_database_url, revision)
+        assert await current(blank_database_url) == revision
+    await migrate(blank_database_url)
+    assert await current(blank_database_url) == revisions()[-1]
+
+
+async def test_migrators_wait_for_each_other(blank_database_url: str) -> None:
+    applied = await asyncio.gather(*(migrate(blank_database_url) for _ in range(4)))
+    assert sorted(map(len, applied)) == [0, 0, 0, len(revisions())]
+
+
+async def test_a_failed_revision_leaves_the_one_before(
+    blank_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = scripts.read
+    monkeypatch.setattr(scripts, "read", lambda name: read(name) + "\nSELECT 1 / 0;")
+    with pytest.raises(SchemaMismatch, match="division by zero"):
+        await migrate(blank_database_url)
+    monkeypatch.undo()
+    assert await current(blank_database_url) is None
+    assert tuple(await migrate(blank_database_url)) == revisions()
+
+
+async def test_an_unknown_target_is_named(blank_database_url: str) -> None:
+    with pytest.raises(SchemaMismatch, match="no revision 'tomorrow'"):
+        await migrate(blank_database_url, "tomorrow")
+
+
+async def test_no_server_is_said_plainly() -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await migrate("postgresql://nobody@/nowhere?host=/nonexistent")
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await current("postgresql://nobody@/nowhere?host=/nonexistent")
+
+
+async def test_head_is_required(pool: Pool, blank_database_url: str) -> None:
+    await require_head(pool)
+    blank = await open_pool(load_settings(database_url=blank_database_url))
+    try:
+        with pytest.raises(SchemaMismatch, match="no Pinakes schema yet"):
+            await require_head(blank)
+        await migrate(blank_database_url)
+        await blank.execute("UPDATE alembic_version SET version_num = '9999'")
+        with pytest.raises(SchemaMismatch, match="9999, which this version of Pinakes does not know"):
+            await require_head(blank)
+        with pytest.raises(SchemaMismatch, match="9999"):
+            await migrate(blank_database_url)
+        if len(revisions()) > 1:
+            await blank.execute("UPDATE alembic_version SET version_num = $1", revisions()[0])
+            with pytest.raises(SchemaMismatch, match="is needed"):
+                await require_head(blank)
+    finally:
+        await blank.close()
+
+
+async def test_a_source_is_listed_with_its_table(pool: Pool) -> None:
+    rows = await pool.fetch("SELECT code, name, table_name FROM sources ORDER BY code")
+    assert [tuple(row) for row in rows] == [(source.code, source.name, source.table) for source in SOURCES]
