@@ -1,0 +1,1 @@
+"""Generated galleries by a stated law, and measurements."""

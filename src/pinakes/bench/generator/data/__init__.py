@@ -1,0 +1,1 @@
+"""Word lists and themes of the generator, as TOML."""
