@@ -42,7 +42,7 @@ test: lint types ## Everything CI checks: lint, types and all tests
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(VENV)/.dev ## Only the tests that need no server (the query language, the structure)
+test-fast: $(VENV)/.dev ## Only the quick tests: the query language and the structure
 	$(BIN)/pytest tests/query tests/test_structure.py $(ARGS)
 
 .PHONY: lint

@@ -78,6 +78,7 @@ BUILDS_SQL = {
     "store/keyset.py": "prints the order and the place in it",
     "store/content.py": "one branch for each source on the page, from content.sql",
     "engines/base.py": "adds up the counts of branches",
+    "engines/matview_sql.py": "the same for the one relation of the read model",
     "engines/base_sql.py": "puts branches together from what these two print",
     "store/bulk.py": "column lists and indexes of a source, read from the catalogue",
     "store/bulk_seal.py": "drops and rebuilds what the catalogue says a source has",

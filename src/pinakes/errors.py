@@ -17,7 +17,8 @@
     │   ├── StatementTimeout 504
     │   ├── SchemaMismatch  503
     │   ├── NotReadable     500   a row that breaks an invariant
-    │   └── ReadModelNotReady 503 missing, being exchanged, or too old
+    │   ├── ReadModelNotReady 503 missing, being exchanged, or too old
+    │   └── CacheUnusable   503
     ├── RequestError        400   HTTP that no route can take
     │   ├── NoSuchRoute     404
     │   ├── MethodNotAllowed 405
@@ -201,6 +202,13 @@ class ReadModelNotReady(StoreError):
     hint = "Run `pinakes worker`, or ask with engine=auto; `pinakes view status` says more."
 
 
+class CacheUnusable(StoreError):
+    """The result cache cannot do this now."""
+
+    code = "PK406"
+    hint = "Answers do not need the cache; `/readyz` and GET /api/v1/stats/cache say what is wrong with it."
+
+
 class EmbeddedError(PinakesError):
     """An embedded server cannot be started or stopped."""
 
@@ -226,6 +234,7 @@ class DiskFull(EmbeddedError):
     """There is not enough disk space left."""
 
     code = "PK503"
+    status = 507
     hint = "Free some space or choose a --data-dir on another disk."
 
 

@@ -157,15 +157,17 @@ async def test_interrupted_fill_continues(pool: Pool) -> None:
         raise _InterruptedError
 
     with pytest.raises(_InterruptedError):
-        await fill(pool, items=items, seed=SEED, tags=TAGS, slim=True, progress=interrupt)
+        await fill(pool, items=items, seed=SEED, tags=TAGS, mean_tags=5, slim=True, progress=interrupt)
     seen: list[int] = []
-    report = await fill(pool, items=items, seed=SEED, tags=TAGS, slim=True, progress=lambda done, _: seen.append(done))
+    report = await fill(
+        pool, items=items, seed=SEED, tags=TAGS, mean_tags=5, slim=True, progress=lambda done, _: seen.append(done)
+    )
 
     assert (report.existing, report.created) == (BATCH, items - BATCH)
     assert seen == [2 * BATCH, items]
     rows = {str(row[1]): row for row in await _rows(pool)}
     assert len(rows) == items
-    lines = list(Gallery(SEED, tags=TAGS, slim=True).lines(items))
+    lines = list(Gallery(SEED, tags=TAGS, mean_tags=5, slim=True).lines(items))
     assert all(rows[line["id"]][13] == sorted(line["tags"]) for line in lines[BATCH - 100 : BATCH + 100])
     assert await pool.fetchval("SELECT count(*) FROM load_state") == 0
 

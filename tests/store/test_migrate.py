@@ -7,6 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from pg_schema import Schema, describe
 from pinakes.errors import SchemaMismatch, StoreUnavailable
 from pinakes.query.sources import SOURCES
 from pinakes.settings import load_settings
@@ -15,21 +16,10 @@ from pinakes.store.migrations import scripts
 from pinakes.store.pool import Pool, open_pool
 
 
-async def _schema(url: str) -> dict[str, list[str]]:
-    """Everything in the schema, as PostgreSQL describes it."""
-    queries = {
-        "columns": "SELECT format('%s.%s %s %s %s', table_name, column_name, data_type, is_nullable, column_default)"
-        " FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1",
-        "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
-        "constraints": "SELECT format('%s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))"
-        " FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1",
-        "triggers": "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
-        "functions": "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
-        " AND prokind = 'f' ORDER BY 1",
-    }
+async def _schema(url: str) -> Schema:
     connection = await asyncpg.connect(url)
     try:
-        return {name: [row[0] for row in await connection.fetch(sql)] for name, sql in queries.items()}
+        return await describe(connection)
     finally:
         await connection.close()
 

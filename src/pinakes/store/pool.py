@@ -110,6 +110,20 @@ async def snapshot(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
                 await _end(connection)
 
 
+@asynccontextmanager
+async def writing(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
+    """A transaction for one write; each statement, and the wait for a connection, has `timeout_ms`.
+
+    Raises:
+        StoreUnavailable: no connection could be had within the time limit.
+        StatementTimeout: a statement ran longer, or waited longer for somebody's lock.
+    """
+    with translate_errors():
+        async with pool.acquire(timeout=max(timeout_ms / 1000, 1)) as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL statement_timeout = {int(timeout_ms)}")
+            yield connection
+
+
 async def _end(connection: Connection) -> None:
     """Ends the transaction; nothing was written, so a rollback is as good as a commit."""
     if not connection.is_closed():

@@ -13,7 +13,6 @@ from pinakes.query.sources import SOURCES, Source
 from pinakes.store.pool import Pool, translate_errors
 from pinakes.store.queries import for_source, load
 
-
 # Rows between two calls of `advance`, and bytes between two writes.
 _STEP = 1000
 _BUFFER = 1 << 20

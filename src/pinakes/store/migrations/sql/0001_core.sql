@@ -116,7 +116,7 @@ CREATE FUNCTION fold_tag_counts() RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*) FROM taken;
 $$;
 
--- The words of a text, each after a space, a space at the end: the twin of pinakes.query.text.
+-- The words of a text, each after one space, a space at the end: the twin of pinakes.query.text.
 -- The migration writes one IF for each 64 capitals beyond ASCII: translate() walks its whole table for
 -- every character, so it is called only with the part of the alphabet that occurs (20 µs for a
 -- title of 120 characters instead of 300).
@@ -129,9 +129,9 @@ BEGIN
     END IF;
     cut := regexp_replace(cut, '[^{word_class}]+', ' ', 'g');
     IF char_length(cut) > 255 AND cut ~ '[^ ]{255}[^ ]' THEN
-        cut := regexp_replace(cut, '([^ ]{255})', '\1 ', 'g');
+        cut := regexp_replace(cut, '([^ ]{255})(?=[^ ])', '\1 ', 'g');
     END IF;
-    RETURN ' ' || cut || ' ';
+    RETURN ' ' || ltrim(rtrim(cut) || ' ');
 END $$;
 
 -- A parsed body (no quotes): PostgreSQL builds indexes with an empty search_path, where a quoted

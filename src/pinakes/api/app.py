@@ -1,0 +1,83 @@
+"""The application: routes, errors as problem documents, and what lives as long as it does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+import pinakes
+from pinakes.api import docs_page, encode
+from pinakes.api.guard import Guard
+from pinakes.api.openapi import description
+from pinakes.api.problem import on_http_exception, on_pinakes_error, problem_response
+from pinakes.api.routes import Handler, by_path, paths
+from pinakes.api.state import open_state
+from pinakes.errors import MethodNotAllowed, PinakesError
+from pinakes.settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API on the databases of `settings`, which are connected to when it starts.
+
+    The start raises SettingsError, StoreUnavailable or SchemaMismatch where it cannot serve.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_state(settings) as state:
+            app.state.pinakes = state
+            yield
+
+    app = FastAPI(
+        title="Pinakes",
+        version=pinakes.__version__,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(Guard)],
+        exception_handlers={PinakesError: on_pinakes_error, HTTPException: on_http_exception},
+    )
+    openapi = description(pinakes.__version__, paths())
+    handlers = by_path()
+    handlers["/openapi.json"] = _fixed(Response(encode.to_json(openapi), media_type="application/json"))
+    csp = {"content-security-policy": docs_page.CONTENT_SECURITY_POLICY}
+    handlers["/docs"] = _fixed(HTMLResponse(docs_page.render(openapi), headers=csp))
+    app.router.routes += [Route(path, _Methods(methods)) for path, methods in handlers.items()]
+    app.openapi = lambda: openapi  # type: ignore[method-assign]
+    return app
+
+
+def _fixed(response: Response) -> dict[str, Handler]:
+    async def give(_: Request) -> Response:
+        return Response(response.body, headers=dict(response.headers))
+
+    return {"GET": give, "HEAD": give}
+
+
+class _Methods:
+    """The methods of one path, as an ASGI application; what is none of them is 405 and told which are."""
+
+    def __init__(self, handlers: dict[str, Handler]) -> None:
+        self._handlers = handlers
+        self._allow = {"allow": ", ".join(sorted(handlers))}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers one request."""
+        request = Request(scope, receive)
+        handler = self._handlers.get(request.method)
+        if handler is None:
+            refusal = MethodNotAllowed(f"{request.method[:20]} is not taken here.", allowed=sorted(self._handlers))
+            response = problem_response(refusal, self._allow)
+        else:
+            response = await handler(request)
+        await response(scope, receive, send)

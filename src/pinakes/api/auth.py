@@ -1,0 +1,234 @@
+"""Who asks: bearer tokens (JWT) and the identity they carry.
+
+    Authorization: Bearer <token>
+
+Claims: `sub` the user's number as text, `name` the username, `scope` names separated by spaces,
+`exp` required, `iat`, and `aud` and `iss` where the settings ask for them. Without the header one
+is anonymous. A token that cannot be accepted is an error on every route, public ones too: whoever
+sends a token expects to be somebody.
+
+The algorithm is chosen by the key, never by the token alone: the secret verifies HS256 only, a
+JWKS key only what its type does (RSA: RS256, P-256: ES256, Ed25519: EdDSA). A JWKS file with
+symmetric keys is refused at start. Verified tokens are remembered until they expire, `MEMO` at most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+import orjson
+from jwt.types import Options
+
+from pinakes.errors import Forbidden, NotAuthenticated, SettingsError
+from pinakes.settings import Settings
+from pinakes.store.content import Author
+
+WRITE = "content:write"
+CONTENT_ADMIN = "content:admin"
+ADMIN = "admin"
+SCOPES = (WRITE, CONTENT_ADMIN, ADMIN)
+
+MAX_TOKEN_CHARS = 8192
+MEMO = 4096
+_MAX_USER = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody known by a token, or nobody (`user_id` None)."""
+
+    user_id: int | None = None
+    username: str = ""
+    scopes: frozenset[str] = frozenset()
+
+    def author(self) -> Author:
+        """This identity as one who may write.
+
+        Raises:
+            NotAuthenticated: anonymous.
+            Forbidden: the token lacks the scope.
+        """
+        if self.user_id is None:
+            raise NotAuthenticated("Writing needs a bearer token.")
+        if not self.scopes & {WRITE, CONTENT_ADMIN}:
+            raise Forbidden(f"Writing needs the scope {WRITE}.", allowed=[WRITE, CONTENT_ADMIN])
+        return Author(self.user_id, admin=CONTENT_ADMIN in self.scopes)
+
+
+ANONYMOUS = Identity()
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    algorithm: str
+    key_id: str | None
+    key: Any
+
+
+class Authenticator:
+    """Turns `Authorization` headers into identities, with the keys of the settings.
+
+    Raises:
+        SettingsError: the JWKS file cannot be read or holds no usable key.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._keys = tuple(_keys(settings))
+        self._known: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
+
+    def identify(self, header: str | None) -> Identity:
+        """The identity in an `Authorization` header.
+
+        Raises:
+            NotAuthenticated: there is a header, but no acceptable token in it.
+        """
+        if header is None:
+            return ANONYMOUS
+        scheme, _, token = header.strip().partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_CHARS:
+            raise NotAuthenticated("The Authorization header holds no bearer token.")
+        known = self._known.get(token)
+        if known is not None and self._clock() < known[1]:
+            return known[0]
+        identity, until = self._verify(token)
+        self._known[token] = (identity, until)
+        self._known.move_to_end(token)
+        if len(self._known) > MEMO:
+            self._known.popitem(last=False)
+        return identity
+
+    def _verify(self, token: str) -> tuple[Identity, float]:
+        try:
+            header = jwt.get_unverified_header(token)
+            claims = self._claims(token, header)
+            return _identity(claims), self._until(claims)
+        except jwt.PyJWTError as error:
+            raise NotAuthenticated(f"The token is not accepted: {_reason(error)}.") from error
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise NotAuthenticated("The token is malformed.") from error
+
+    def _claims(self, token: str, header: Mapping[str, Any]) -> dict[str, Any]:
+        """The claims, by the first key that verifies them."""
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        keys = [key for key in self._keys if key.algorithm == algorithm]
+        named = [key for key in keys if key.key_id is not None and key.key_id == key_id]
+        failure: jwt.PyJWTError = jwt.InvalidAlgorithmError("no key here verifies it")
+        for key in named or [key for key in keys if key.key_id is None or key_id is None]:
+            try:
+                return self._decode(token, key)
+            except jwt.InvalidSignatureError as error:
+                failure = error
+        raise failure
+
+    def _decode(self, token: str, key: _Key) -> dict[str, Any]:
+        """Everything but the times, which follow the injected clock."""
+        settings = self._settings
+        options: Options = {
+            "require": ["exp", "sub"],
+            "verify_exp": False,
+            "verify_nbf": False,
+            "verify_iat": False,
+            "verify_aud": settings.jwt_audience is not None,
+        }
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=[key.algorithm],
+            audience=settings.jwt_audience,
+            issuer=settings.jwt_issuer,
+            options=options,
+        )
+        now, leeway = self._clock(), settings.jwt_leeway_s
+        if not float(claims["exp"]) > now - leeway:  # NaN is in no future
+            raise jwt.ExpiredSignatureError
+        if float(claims.get("nbf", 0)) > now + leeway:
+            raise jwt.ImmatureSignatureError
+        return claims
+
+    def _until(self, claims: Mapping[str, Any]) -> float:
+        return float(claims["exp"]) + self._settings.jwt_leeway_s
+
+
+def make_token(
+    settings: Settings, user_id: int, username: str, scopes: Iterable[str], ttl: float, *, now: float | None = None
+) -> str:
+    """A token of our own, signed with the secret, good for `ttl` seconds.
+
+    Raises:
+        SettingsError: no secret is set.
+    """
+    if settings.jwt_secret is None:
+        raise SettingsError("jwt-secret is not set, so no token can be signed.")
+    issued = int(time.time() if now is None else now)
+    claims = {"sub": str(user_id), "name": username, "scope": " ".join(sorted(scopes)), "iat": issued}
+    claims |= {"exp": int(issued + ttl)}
+    claims |= {"aud": settings.jwt_audience} if settings.jwt_audience is not None else {}
+    claims |= {"iss": settings.jwt_issuer} if settings.jwt_issuer is not None else {}
+    return jwt.encode(claims, settings.jwt_secret, algorithm="HS256")
+
+
+def _identity(claims: Mapping[str, Any]) -> Identity:
+    subject, name, scope = claims["sub"], claims.get("name") or "", claims.get("scope") or ""
+    if not (subject.isascii() and subject.isdigit() and 0 < int(subject[:20]) <= _MAX_USER):
+        raise ValueError("sub is no user number")
+    if not isinstance(name, str) or not isinstance(scope, str):
+        raise TypeError("name and scope are texts")
+    return Identity(int(subject), name, frozenset(scope.split()))
+
+
+def _reason(error: jwt.PyJWTError) -> str:
+    """Why a token is refused, in words that help its owner and nobody else."""
+    reasons: dict[type[jwt.PyJWTError], str] = {
+        jwt.ExpiredSignatureError: "it has expired",
+        jwt.ImmatureSignatureError: "it is not valid yet",
+        jwt.InvalidAudienceError: "it is for another audience",
+        jwt.InvalidIssuerError: "it is from another issuer",
+        jwt.InvalidSignatureError: "its signature is not ours",
+        jwt.InvalidAlgorithmError: "no key here verifies its algorithm",
+    }
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"it lacks the claim {error.claim}"
+    return reasons.get(type(error), "it is malformed")
+
+
+_ALGORITHMS: dict[tuple[str, str | None], str] = {
+    ("RSA", None): "RS256",
+    ("EC", "P-256"): "ES256",
+    ("OKP", "Ed25519"): "EdDSA",
+}
+
+
+def _keys(settings: Settings) -> Iterable[_Key]:
+    if settings.jwt_secret is not None:
+        yield _Key("HS256", None, settings.jwt_secret)
+    if settings.jwt_jwks_file is None:
+        return
+    path = settings.jwt_jwks_file
+    try:
+        listed = orjson.loads(path.read_bytes())["keys"]
+        found = [key for entry in listed if entry.get("use", "sig") == "sig" for key in _jwk(entry)]
+    except OSError as error:
+        raise SettingsError(f"jwt-jwks-file {path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
+        raise SettingsError(f"jwt-jwks-file {path} is no JSON Web Key Set.") from error
+    if not found:
+        raise SettingsError(f"jwt-jwks-file {path} holds no RSA, P-256 or Ed25519 key for signatures.")
+    yield from found
+
+
+def _jwk(entry: Mapping[str, Any]) -> Iterable[_Key]:
+    """The key of a JWKS entry; none where its type verifies nothing we accept."""
+    kind, curve = str(entry.get("kty")), entry.get("crv")
+    if kind == "oct":
+        raise SettingsError("A JWKS file must hold public keys only; this one has a symmetric key.")
+    algorithm = _ALGORITHMS.get((kind, curve))
+    if algorithm is not None and entry.get("alg", algorithm) == algorithm:
+        yield _Key(algorithm, entry.get("kid"), jwt.PyJWK(dict(entry), algorithm=algorithm).key)

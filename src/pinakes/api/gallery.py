@@ -1,0 +1,111 @@
+"""`GET /api/v1/content/unified`: the hot route.
+
+A plain Starlette route that reads the raw query string itself and stays clear of per-request
+validation machinery; its documentation comes from the same table of parameters. The body comes
+finished from the service, out of the cache or fresh from the engine; here it only gets its headers.
+
+    X-Cache   HIT, MISS, STALE (right a moment ago), BYPASS (asked for), DEGRADED (no cache to ask)
+    Age       seconds since the answer was computed
+    ETag      what the answer says; its age and how it came about do not count
+
+`use_cache=false` and `Cache-Control: no-store` keep out of the cache altogether, `no-cache` and
+`max-age=0` have the answer computed and kept, `max-age=N` takes none that is older.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes.api.state import identity_of, state_of
+from pinakes.cache.core import Answer
+from pinakes.cache.reader import ANY, Freshness
+from pinakes.cache.splice import Encoding, negotiate
+
+PATH = "/api/v1/content/unified"
+
+_MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,9})")
+_NO_CACHE = Freshness(renew=True)
+_NO_STORE = Freshness(use_cache=False)
+_negotiate = lru_cache(1024)(negotiate)
+
+
+async def unified(request: Request) -> Response:
+    """One page of the unified gallery."""
+    state = state_of(request)
+    headers = request.headers
+    viewer = identity_of(request).user_id
+    raw: bytes = request.scope["query_string"]
+    query = state.parser.parse(raw, viewer)
+    answer = await state.service.answer(query, _freshness(raw, headers.get("cache-control", "")))
+    encoding = _negotiate(headers.get("accept-encoding", ""))
+    wanted = headers.get("if-none-match")
+    if wanted is not None and _matches(wanted, answer.etag):
+        cache = state.service.cache
+        if cache is not None:
+            cache.counters.count("not_modified", "all")
+        return Finished(b"", 304, _headers(answer, None))
+    return Finished(answer.body(encoding), 200, _headers(answer, encoding))
+
+
+class Finished(Response):
+    """A response whose body and headers are ready to be sent."""
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status_code = status
+        self.body = body
+        self.background = None
+        self.raw_headers = headers
+        if status != 304:
+            headers.append((b"content-length", b"%d" % len(body)))
+
+
+def _headers(answer: Answer, encoding: Encoding | None) -> list[tuple[bytes, bytes]]:
+    """Answers differ by who asks and change at any time, so they may be kept but must be asked about."""
+    headers = [
+        (b"etag", answer.etag.encode()),
+        (b"x-cache", answer.x_cache.encode()),
+        (b"cache-control", b"private, no-cache"),
+        (b"vary", b"authorization, accept-encoding"),
+    ]
+    if answer.from_cache:
+        headers.append((b"age", b"%d" % answer.entry.age_s(answer.now_ms)))
+    if encoding is not None:
+        headers.append((b"content-type", b"application/json"))
+        if encoding != "identity":
+            headers.append((b"content-encoding", encoding.encode()))
+    return headers
+
+
+def _freshness(raw: bytes, cache_control: str) -> Freshness:
+    """What the request demands of the cache."""
+    if _bypasses(raw):
+        return _NO_STORE
+    if not cache_control:
+        return ANY
+    told = cache_control.lower()
+    if "no-store" in told:
+        return _NO_STORE
+    age = _MAX_AGE.search(told)
+    if "no-cache" in told or (age and int(age[1]) == 0):
+        return _NO_CACHE
+    return Freshness(max_age_s=int(age[1])) if age else ANY
+
+
+@lru_cache(4096)
+def _bypasses(raw: bytes) -> bool:
+    """Whether the query string says `use_cache=false`."""
+    if b"use_cache" not in raw and b"%" not in raw:
+        return False
+    return dict(parse_qsl(raw.decode("latin-1"))).get("use_cache") == "false"
+
+
+def _matches(wanted: str, etag: str) -> bool:
+    """Whether `If-None-Match` names `etag`; compared weakly, as for a GET it must be."""
+    if wanted.strip() == "*":
+        return True
+    return any(part.strip().removeprefix("W/") == etag[2:] for part in wanted.split(","))

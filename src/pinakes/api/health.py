@@ -1,0 +1,78 @@
+"""Health: `/healthz` says the process runs, `/readyz` says it can answer.
+
+`/readyz` asks PostgreSQL, the schema version, and Redis where one is configured, each for a second
+at most. Without Redis every answer is still given and still right, only not from the cache: that is
+`degraded`, and no reason to send nobody here any more. Why a part is not ready stands in the log,
+not in the answer: it may name hosts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes.api import encode
+from pinakes.api.problem import problem_response
+from pinakes.api.state import State, state_of
+from pinakes.cache.report import health as cache_health
+from pinakes.errors import PinakesError, StoreUnavailable
+from pinakes.store.migrate import require_head
+from pinakes.store.pool import translate_errors
+
+PATIENCE_S = 1.0
+_NEEDED = ("postgresql", "schema")
+
+_log = logging.getLogger(__name__)
+
+
+async def healthz(_: Request) -> Response:
+    """The process runs."""
+    return Response(b'{"status":"ok"}', media_type="application/json")
+
+
+async def readyz(request: Request) -> Response:
+    """Every part this process needs is ready, or 503 with the state of each."""
+    state = state_of(request)
+    checks: dict[str, Callable[[State], Awaitable[None]]] = {"postgresql": _postgresql, "schema": _schema}
+    if state.redis is not None:
+        checks["redis"] = _redis
+    parts = dict(zip(checks, await asyncio.gather(*(_try(n, c, state) for n, c in checks.items())), strict=True))
+    failed = [name for name in _NEEDED if parts[name] != "ok"]
+    if state.service.cache is not None:
+        parts["cache"] = str(cache_health(state.service.cache)["state"])
+    if failed:
+        refusal = StoreUnavailable(f"Not ready: {', '.join(failed)}.", hint="The log says why.", parts=parts)
+        return problem_response(refusal)
+    status = "degraded" if "failed" in parts.values() else "ok"
+    return Response(encode.to_json({"status": status, "parts": parts}), media_type="application/json")
+
+
+async def _try(name: str, check: Callable[[State], Awaitable[None]], state: State) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await check(state)
+    except (PinakesError, RedisError, OSError, TimeoutError) as error:
+        _log.warning("%s is not ready: %r", name, error)
+        return "failed"
+    return "ok"
+
+
+async def _postgresql(state: State) -> None:
+    with translate_errors():
+        async with state.pool.acquire() as conn:
+            await conn.fetchval("SELECT 1")
+
+
+async def _schema(state: State) -> None:
+    with translate_errors():
+        await require_head(state.pool)
+
+
+async def _redis(state: State) -> None:
+    assert state.redis is not None
+    await state.redis.ping()

@@ -1,0 +1,132 @@
+"""Routes of single items: read, create, change, delete.
+
+    GET    /api/v1/content/{source_type}/{id}    200, or 304 where If-None-Match has the ETag
+    POST   /api/v1/content/{source_type}         201 with Location
+    PATCH  /api/v1/content/{source_type}/{id}    200; If-Match, or updated_at in the body: 412 if changed since
+    DELETE /api/v1/content/{source_type}/{id}    204; If-Match likewise
+
+Bodies are one JSON object of at most `max-body-bytes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes.api import encode, params, values
+from pinakes.api.problem import shown
+from pinakes.api.state import identity_of, state_of
+from pinakes.errors import BodyTooLarge, InvalidJson, InvalidParameter
+from pinakes.query.item import Item
+from pinakes.query.sources import SOURCE_BY_NAME, Source
+from pinakes.store.content import Change, Draft, etag
+
+COLLECTION = "/api/v1/content/{source_type}"
+PATH = "/api/v1/content/{source_type}/{id}"
+
+_ID_ALLOWED = f"a whole number from 0 to {values.MAX_BIGINT}"
+_read_id = values.whole(0, values.MAX_BIGINT)
+
+
+async def read_item(request: Request) -> Response:
+    """One item that the caller may see."""
+    viewer = identity_of(request).user_id
+    source, item_id = _address(request)
+    item = await state_of(request).service.get(source, item_id, viewer)
+    headers = _headers(item)
+    if _has_it(request.headers.get("if-none-match"), headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    return _answer(item)
+
+
+async def create_item(request: Request) -> Response:
+    """A new item of the caller."""
+    author = identity_of(request).author()
+    source = _source(request)
+    draft = Draft.model_validate(await _body(request))
+    item = await state_of(request).service.create(source, draft, author)
+    return _answer(item, 201, {"location": PATH.format(source_type=source.name, id=item.id)})
+
+
+async def change_item(request: Request) -> Response:
+    """New values for some fields of an item."""
+    author = identity_of(request).author()
+    source, item_id = _address(request)
+    change = Change.model_validate(await _body(request))
+    item = await state_of(request).service.update(source, item_id, change, author, if_match=_if_match(request))
+    return _answer(item)
+
+
+async def delete_item(request: Request) -> Response:
+    """Removes an item."""
+    author = identity_of(request).author()
+    source, item_id = _address(request)
+    await state_of(request).service.delete(source, item_id, author, if_match=_if_match(request))
+    return Response(status_code=204)
+
+
+def _answer(item: Item, status: int = 200, more: dict[str, str] | None = None) -> Response:
+    headers = {**_headers(item), **(more or {})}
+    return Response(encode.to_json(encode.item(item)), status, headers, "application/json")
+
+
+def _headers(item: Item) -> dict[str, str]:
+    return {"etag": etag(item), "cache-control": "private, no-cache", "vary": "authorization"}
+
+
+def _has_it(if_none_match: str | None, current: str) -> bool:
+    """Whether the caller's copy is current; weak and strong validators count alike here."""
+    if if_none_match is None:
+        return False
+    named = [validator.strip().removeprefix("W/") for validator in if_none_match.split(",")]
+    return current in named or named == ["*"]
+
+
+def _if_match(request: Request) -> str | None:
+    """All `If-Match` headers as one list."""
+    given = request.headers.getlist("if-match")
+    return ", ".join(given) if given else None
+
+
+def _source(request: Request) -> Source:
+    params.read(request.scope["query_string"], (), state_of(request).settings)  # these routes take no parameters
+    name = request.path_params["source_type"]
+    source = SOURCE_BY_NAME.get(name)
+    if source is None:
+        raise InvalidParameter(
+            f"There is no source {shown(name)}.", parameter="source_type", allowed=list(SOURCE_BY_NAME)
+        )
+    return source
+
+
+def _address(request: Request) -> tuple[Source, int]:
+    source = _source(request)
+    text = request.path_params["id"]
+    try:
+        return source, _read_id(text)
+    except ValueError as error:
+        raise InvalidParameter(f"id cannot be {shown(text)}.", parameter="id", allowed=_ID_ALLOWED) from error
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object in the body, never reading further than allowed."""
+    most = state_of(request).settings.max_body_bytes
+    too_large = BodyTooLarge(allowed=f"at most {most:,} bytes")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced[:19]) > most:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise too_large
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJson(f"The body cannot be read: {error}.") from error
+    if not isinstance(value, dict):
+        raise InvalidJson("The body is JSON, but no object.")
+    return value

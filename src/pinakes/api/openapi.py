@@ -1,0 +1,193 @@
+"""The OpenAPI description: parameters from their tables, bodies from Draft and Change, the rest by hand.
+
+`GET /openapi.json` gives it, `/docs` shows it. It is built once for each application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pinakes import errors
+from pinakes.api.parameters import Parameter
+from pinakes.query.sources import SOURCES
+from pinakes.store.content import Change, Draft
+
+_TEXT = {"type": "string"}
+_NULLABLE_TEXT = {"type": ["string", "null"]}
+_NULLABLE_OBJECT = {"type": ["object", "null"]}
+_TIME = {"type": "string", "format": "date-time"}
+
+SOURCE_TYPE = {
+    "name": "source_type",
+    "in": "path",
+    "required": True,
+    "description": "The source of the item.",
+    "schema": {"type": "string", "enum": [source.name for source in SOURCES]},
+}
+ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "The number of the item or tag.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+SCHEMAS: dict[str, Any] = {
+    "Tag": _object({"id": {"type": "integer"}, "name": _TEXT, "category": _TEXT}),
+    "Tags": _object(
+        {"tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}}, "next_after": _NULLABLE_TEXT}
+    ),
+    "Item": _object(
+        {
+            "source_type": SOURCE_TYPE["schema"],
+            "id": {"type": "integer"},
+            "external_id": _TEXT,
+            "title": _TEXT,
+            "content_type": _TEXT,
+            "content_data": _NULLABLE_TEXT,
+            "path_thumb": _NULLABLE_TEXT,
+            "path_thumbs_alt_res": _NULLABLE_OBJECT,
+            "prompt": _NULLABLE_TEXT,
+            "creator_id": {"type": "integer"},
+            "creator_username": _TEXT,
+            "item_metadata": _NULLABLE_OBJECT,
+            "is_private": {"type": "boolean"},
+            "quality_score": {"type": ["number", "null"]},
+            "created_at": _TIME,
+            "updated_at": _TIME,
+            "tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}},
+        }
+    ),
+    "Pagination": _object(
+        {
+            "page": {"type": ["integer", "null"]},
+            "page_size": {"type": "integer"},
+            "total_count": {"type": "integer"},
+            "total_kind": {"type": "string", "enum": ["exact", "lower_bound"]},
+            "total_pages": {"type": "integer"},
+            "has_next": {"type": "boolean"},
+            "has_previous": {"type": "boolean"},
+            "next_cursor": _NULLABLE_TEXT,
+            "prev_cursor": _NULLABLE_TEXT,
+        }
+    ),
+    "Answer": _object(
+        {
+            "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
+            "pagination": {"$ref": "#/components/schemas/Pagination"},
+            "engine": _TEXT,
+            "as_of": _TIME,
+            "epoch": {"type": ["integer", "null"]},
+            "warnings": {"type": "array", "items": _TEXT},
+            "_from_cache": {"type": "boolean"},
+            "_cached_at": {"type": ["string", "null"], "format": "date-time"},
+            "_cache_ttl": {"type": ["integer", "null"], "description": "Seconds."},
+            "_cache_age_seconds": {"type": ["integer", "null"]},
+        }
+    ),
+    "CacheStats": {"type": "object", "required": ["strategy"], "properties": {"strategy": _TEXT}},
+    "Invalidation": {
+        "type": "object",
+        "properties": {
+            "tags": {"type": "array", "items": {"type": "integer"}},
+            "creators": {"type": "array", "items": {"type": "integer"}},
+            "all": {"type": "boolean"},
+        },
+    },
+    "Invalidated": _object({"invalidated": {"type": "array", "items": _TEXT}}),
+    "Problem": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code", "hint"],
+        "properties": {
+            "type": _TEXT,
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "code": _TEXT,
+            "hint": _TEXT,
+            "parameter": {**_TEXT, "description": "The parameter at fault."},
+            "field": {**_TEXT, "description": "The field of the body at fault."},
+            "allowed": {"description": "What is allowed there: a text, or a list of choices."},
+        },
+    },
+    "Health": {"type": "object", "required": ["status"], "properties": {"status": _TEXT, "parts": {"type": "object"}}},
+    "Draft": Draft.model_json_schema(),
+    "Change": {**Change.model_json_schema(), "required": []},
+}
+# Not given means unchanged, so the defaults that stand in for "not given" are no news to a caller.
+for _property in SCHEMAS["Change"]["properties"].values():
+    _property.pop("default", None)
+
+
+def operation(
+    summary: str,
+    answer: str | None,
+    *,
+    status: int = 200,
+    path: Iterable[dict[str, Any]] = (),
+    query: Iterable[Parameter] = (),
+    headers: Iterable[str] = (),
+    body: str | None = None,
+    refusals: Iterable[type[errors.PinakesError]] = (),
+) -> dict[str, Any]:
+    """One operation: what it answers, takes, and refuses."""
+    success: dict[str, Any] = {"description": summary}
+    if answer is not None:
+        success["content"] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}}
+    described: dict[str, Any] = {
+        "summary": summary,
+        "parameters": [*path, *map(_query_parameter, query), *map(_header, headers)],
+        "responses": {str(status): success, **_refusals(refusals)},
+        "security": [{}, {"bearer": []}],
+    }
+    if body is not None:
+        schema = {"$ref": f"#/components/schemas/{body}"}
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return described
+
+
+def _query_parameter(parameter: Parameter) -> dict[str, Any]:
+    schema = {"type": "array", "items": parameter.schema} if parameter.repeatable else parameter.schema
+    described: dict[str, Any] = {"name": parameter.name, "in": "query", "description": parameter.doc, "schema": schema}
+    if parameter.repeatable:
+        described |= {"style": "form", "explode": True}
+    return described | ({"allowEmptyValue": True} if parameter.empty else {})
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": "The ETag of an earlier answer.", "schema": _TEXT}
+
+
+def _refusals(kinds: Iterable[type[errors.PinakesError]]) -> dict[str, Any]:
+    """One response a status, naming the codes it can have."""
+    by_status: dict[int, list[type[errors.PinakesError]]] = {}
+    for kind in kinds:
+        by_status.setdefault(kind.status, []).append(kind)
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        str(status): {"description": " ".join(f"{kind.code}: {kind.title()}" for kind in found), "content": problem}
+        for status, found in sorted(by_status.items())
+    }
+
+
+def description(version: str, paths: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Pinakes",
+            "version": version,
+            "description": "Huge tagged galleries: the right page and the exact total.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }

@@ -1,0 +1,142 @@
+"""The parameters of the routes, each in one table: name, what it takes, bounds, and what it means.
+
+The tables are read twice: by `params.read`, which reads query strings, and by the OpenAPI page. So
+what is documented is what is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from pinakes.api import values
+from pinakes.query.gallery_query import (
+    CONTENT_SOURCE_TYPES,
+    CREATOR_FILTERS,
+    DEFAULT_PAGE_SIZE,
+    MAX_PAGE,
+    MAX_PAGE_SIZE,
+    SORT_FIELDS,
+    SORT_ORDERS,
+)
+
+MAX_TAGS_LISTED = 1000
+DEFAULT_TAGS_LISTED = 100
+
+Schema: TypeAlias = Mapping[str, Any]
+Terms: TypeAlias = Literal["none", "one", "words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: `read` turns its text into a value or raises ValueError; `allowed` says what it takes."""
+
+    name: str
+    doc: str
+    read: Callable[[str], Any]
+    allowed: str | list[str]
+    schema: Schema
+    repeatable: bool = False
+    empty: bool = False
+    """Whether a single empty value is meant: as blank text, or as an empty list where repeatable."""
+    terms: Terms = "none"
+    """What a value adds to the size of the query."""
+
+
+def _choice(name: str, doc: str, choices: tuple[str, ...], default: str | None, **more: Any) -> Parameter:
+    schema = {"type": "string", "enum": list(choices), **({"default": default} if default else {})}
+    return Parameter(name, doc, values.one_of(choices), list(choices), schema, **more)
+
+
+def _whole(name: str, doc: str, most: int, default: int | None = None, **more: Any) -> Parameter:
+    schema = {"type": "integer", "minimum": 1, "maximum": most, **({"default": default} if default else {})}
+    return Parameter(name, doc, values.whole(1, most), f"a whole number from 1 to {most}", schema, **more)
+
+
+def _tag_names(name: str, doc: str) -> Parameter:
+    schema = {"type": "string", "minLength": 1, "maxLength": 255}
+    return Parameter(name, doc, values.tag_name, values.TAG_NAME, schema, repeatable=True, terms="one")
+
+
+def _moment(name: str, doc: str) -> Parameter:
+    schema = {"type": "string", "examples": ["2024-05-17", "2024-05-17T08:30:00Z"]}
+    return Parameter(name, doc, values.moment, values.MOMENT, schema)
+
+
+UNIFIED: tuple[Parameter, ...] = (
+    _whole("page", "Page number. Not together with `cursor`.", MAX_PAGE, 1),
+    _whole("page_size", "Items on a page.", MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE),
+    Parameter(
+        "cursor",
+        "Continues where an answer's `next_cursor` or `prev_cursor` left off; the rest of the query must be the same.",
+        values.text,
+        "a cursor from an earlier answer",
+        {"type": "string"},
+    ),
+    _choice(
+        "content_source_types",
+        "Sources, whole or the half that is yours (user) or others' (community). Empty: nothing; absent: everything.",
+        CONTENT_SOURCE_TYPES,
+        None,
+        repeatable=True,
+        empty=True,
+        terms="one",
+    ),
+    Parameter(
+        "content_types",
+        "Types of content, such as `image`. Empty: nothing; absent: every type.",
+        values.content_type,
+        values.CONTENT_TYPE,
+        {"type": "string", "pattern": values.CONTENT_TYPE_PATTERN},
+        repeatable=True,
+        empty=True,
+        terms="one",
+    ),
+    _choice("creator_filter", "Items of `user_id` (user), of others (community), or all.", CREATOR_FILTERS, "all"),
+    _whole("user_id", "Whom user and community are about. Default: you.", values.MAX_BIGINT),
+    Parameter(
+        "search_term",
+        'Words of title and prompt: all of them; `or`, `-word` and `"a phrase"` as in web search. No wildcards.',
+        values.text,
+        "text",
+        {"type": "string", "default": ""},
+        empty=True,
+        terms="words",
+    ),
+    _choice("sort_field", "What items are ordered by. Items without a value come last.", SORT_FIELDS, "created_at"),
+    _choice("sort_order", "Direction of the order.", SORT_ORDERS, "desc"),
+    _whole("tag", "A tag by its number; see `tag_match`.", values.MAX_INTEGER, repeatable=True, terms="one"),
+    _tag_names("tag_names", "A tag by its name; see `tag_match`."),
+    _choice("tag_match", "Whether items carry any or all of `tag` and `tag_names`.", ("any", "all"), "any"),
+    _tag_names("tags_all", "Names of tags of which items carry all."),
+    _tag_names("tags_any", "Names of tags of which items carry at least one. Not together with tag_match=any."),
+    _tag_names("tags_none", "Names of tags of which items carry none."),
+    _moment("created_after", "Created then or later. ISO 8601; a date is its first moment; UTC unless it says."),
+    _moment("created_before", "Created earlier than that."),
+    Parameter("min_quality", "Least quality score.", values.number, values.NUMBER, {"type": "number"}),
+    Parameter("max_quality", "Greatest quality score.", values.number, values.NUMBER, {"type": "number"}),
+    _choice("use_cache", "Whether a stored answer will do, and this one may be stored.", ("true", "false"), "true"),
+)
+
+TAGS: tuple[Parameter, ...] = (
+    Parameter(
+        "q",
+        "What the names begin with, letter by letter.",
+        values.prefix,
+        values.PREFIX,
+        {"type": "string", "default": "", "maxLength": 255},
+        empty=True,
+    ),
+    Parameter(
+        "after",
+        "Only names that follow this one; an answer's `next_after` goes here.",
+        values.prefix,
+        values.PREFIX,
+        {"type": "string", "default": "", "maxLength": 255},
+        empty=True,
+    ),
+    _whole("limit", "Most tags in the answer.", MAX_TAGS_LISTED, DEFAULT_TAGS_LISTED),
+)
+
+ITEM: tuple[Parameter, ...] = ()

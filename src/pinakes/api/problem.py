@@ -1,0 +1,87 @@
+"""Problem documents: every error as `application/problem+json` (RFC 9457).
+
+    {"type": "urn:pinakes:error:PK102", "title": …, "status": 400, "detail": …, "code": "PK102",
+     "hint": …, "parameter": "sort_field", "allowed": ["created_at", …]}
+
+`type`, `code` and `title` are the same for every error of a kind, `detail` is about this one. What
+a caller sent is repeated at most `MAX_SHOWN` characters long. Nothing of the inside is shown: an
+unexpected exception is logged and answered with its kind's title only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes.errors import MethodNotAllowed, NoSuchRoute, NotAuthenticated, PinakesError, RequestError
+
+MEDIA_TYPE = "application/problem+json"
+MAX_SHOWN = 100
+
+_log = logging.getLogger(__name__)
+
+
+def shown(text: str) -> str:
+    """What a caller sent, quoted and short enough to repeat to them."""
+    return repr(text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…")
+
+
+def document(error: PinakesError) -> dict[str, Any]:
+    """The members of the problem document for `error`."""
+    return {
+        "type": f"urn:pinakes:error:{error.code}",
+        "title": error.title(),
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "hint": error.advice,
+        **{name: value for name, value in error.extra.items() if value is not None},
+    }
+
+
+def problem_response(error: PinakesError, headers: Mapping[str, str] | None = None) -> Response:
+    """`error` as an answer."""
+    given = {"cache-control": "no-store", **(headers or {})}
+    if isinstance(error, NotAuthenticated):
+        given["www-authenticate"] = 'Bearer realm="pinakes"'
+    if error.status == 503:
+        given.setdefault("retry-after", "1")
+    return Response(_encoded(document(error)), error.status, given, MEDIA_TYPE)
+
+
+def _encoded(members: dict[str, Any]) -> bytes:
+    return orjson.dumps(members, default=str, option=orjson.OPT_UTC_Z)
+
+
+async def on_pinakes_error(_: Request, error: Exception) -> Response:
+    """Answers errors raised on purpose; those of our own making are logged."""
+    assert isinstance(error, PinakesError)
+    if error.status >= 500:
+        _log.warning("%s: %s", error.code, error.detail, exc_info=error)
+        if error.status == 500:
+            return unexpected()
+        return problem_response(_without_detail(error))
+    return problem_response(error)
+
+
+def _without_detail(error: PinakesError) -> PinakesError:
+    """The same kind of error without what happened inside."""
+    return type(error)(hint=error.advice)
+
+
+async def on_http_exception(_: Request, error: Exception) -> Response:
+    """Answers what the router refuses."""
+    assert isinstance(error, HTTPException)
+    kind = {404: NoSuchRoute, 405: MethodNotAllowed}.get(error.status_code, RequestError)
+    return problem_response(kind(), error.headers)
+
+
+def unexpected() -> Response:
+    """The answer to an exception nobody expected."""
+    return problem_response(PinakesError())

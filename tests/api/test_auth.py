@@ -1,0 +1,208 @@
+"""Bearer tokens: which are accepted, as whom, and for how long."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from pinakes.api.auth import ANONYMOUS, Authenticator, Identity, make_token
+from pinakes.errors import NotAuthenticated, SettingsError
+from pinakes.settings import Settings, load_settings
+
+SECRET = "thirty-two characters or more, say"
+SETTINGS = load_settings(jwt_secret=SECRET)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    given = {"sub": "7", "name": "ada", "scope": "content:write", "exp": int(time.time()) + 60, **changes}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def signed(**changes: Any) -> str:
+    return jwt.encode(claims(**changes), SECRET, algorithm="HS256")
+
+
+def identify(token: str, settings: Settings = SETTINGS) -> Identity:
+    return Authenticator(settings).identify(f"Bearer {token}")
+
+
+def _base64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def by_hand(header: dict[str, Any], body: dict[str, Any], secret: bytes) -> str:
+    """A token with any header, signed by HMAC-SHA256, or unsigned without a secret."""
+    text = ".".join(_base64(json.dumps(part).encode()) for part in (header, body))
+    return text + "." + (_base64(hmac.new(secret, text.encode(), hashlib.sha256).digest()) if secret else "")
+
+
+def test_a_token_of_ours_is_its_user() -> None:
+    token = make_token(SETTINGS, 7, "ada", ["content:write", "admin"], 60)
+    assert identify(token) == Identity(7, "ada", frozenset({"content:write", "admin"}))
+
+
+def test_without_a_header_one_is_anonymous() -> None:
+    assert Authenticator(SETTINGS).identify(None) is ANONYMOUS
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "bearer\tx", "x", "Bearer " + "a" * 10_000])
+def test_a_header_without_a_token_is_refused(header: str) -> None:
+    with pytest.raises(NotAuthenticated):
+        Authenticator(SETTINGS).identify(header)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(exp=int(time.time()) - 1),
+        signed(exp=None),
+        signed(exp="soon"),
+        signed(exp=float("nan")),
+        signed(nbf=int(time.time()) + 60),
+        signed(sub=None),
+        signed(sub="ada"),
+        signed(sub="-1"),
+        signed(sub="0"),
+        signed(sub="٧"),
+        signed(sub="9223372036854775808"),
+        signed(sub="1" * 5000),
+        signed(name=3),
+        signed(scope=["content:admin"]),
+        jwt.encode(claims(), "another secret of thirty-two characters", algorithm="HS256"),
+        jwt.encode(claims(), "", algorithm="none"),
+        jwt.encode(claims(), SECRET * 2, algorithm="HS512"),
+        by_hand({"alg": "none", "typ": "JWT"}, claims(), b""),
+        by_hand({"alg": "HS256", "typ": "JWT"}, claims(), b"x"),
+        by_hand({"typ": "JWT"}, claims(), SECRET.encode()),
+        by_hand({"alg": ["HS256"]}, claims(), SECRET.encode()),
+        "a.b.c",
+        "....",
+        "é.é.é",
+        _base64(b"[" * 4000) + ".e30.e30",
+    ],
+)
+def test_a_token_that_cannot_be_accepted_is_refused(token: str) -> None:
+    with pytest.raises(NotAuthenticated):
+        identify(token)
+
+
+def test_audience_and_issuer_are_checked_where_they_are_set() -> None:
+    strict = load_settings(jwt_secret=SECRET, jwt_audience="gallery", jwt_issuer="us")
+    assert identify(make_token(strict, 7, "ada", [], 60), strict).user_id == 7
+    for changes in ({"aud": "shop", "iss": "us"}, {"aud": "gallery", "iss": "them"}, {"iss": "us"}, {"aud": "gallery"}):
+        with pytest.raises(NotAuthenticated):
+            identify(signed(**changes), strict)
+    assert identify(signed(aud="anybody")).user_id == 7
+
+
+def test_a_remembered_token_still_expires() -> None:
+    now = 1_000_000.0
+    authenticator = Authenticator(SETTINGS, clock=lambda: now)
+    header = f"Bearer {make_token(SETTINGS, 7, 'ada', [], 60, now=now)}"
+    assert authenticator.identify(header).user_id == 7
+    now += 59
+    assert authenticator.identify(header).user_id == 7
+    now += 1
+    with pytest.raises(NotAuthenticated, match="expired"):
+        authenticator.identify(header)
+
+
+def test_leeway_forgives_slow_clocks() -> None:
+    now = 1_000_000.0
+    kind = load_settings(jwt_secret=SECRET, jwt_leeway_s=30)
+    header = f"Bearer {make_token(kind, 7, 'ada', [], 60, now=now)}"
+    now += 75
+    assert Authenticator(kind, clock=lambda: now).identify(header).user_id == 7
+
+
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+EC = ec.generate_private_key(ec.SECP256R1())
+ED = ed25519.Ed25519PrivateKey.generate()
+
+
+def _public(algorithm: Any, key: Any, **more: str) -> dict[str, Any]:
+    return {**json.loads(algorithm.to_jwk(key.public_key())), **more}
+
+
+@pytest.fixture
+def jwks(tmp_path: Path) -> Settings:
+    keys = [
+        _public(RSAAlgorithm, RSA, kid="r", use="sig"),
+        _public(ECAlgorithm, EC, kid="e"),
+        _public(OKPAlgorithm, ED),
+        _public(RSAAlgorithm, rsa.generate_private_key(public_exponent=65537, key_size=2048), kid="x", use="enc"),
+    ]
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps({"keys": keys}))
+    return load_settings(jwt_jwks_file=path)
+
+
+@pytest.mark.parametrize(("key", "algorithm", "key_id"), [(RSA, "RS256", "r"), (EC, "ES256", "e"), (ED, "EdDSA", None)])
+def test_keys_of_an_identity_provider_verify_what_their_type_does(
+    jwks: Settings, key: Any, algorithm: str, key_id: str | None
+) -> None:
+    headers = {"kid": key_id} if key_id else None
+    assert identify(jwt.encode(claims(), key, algorithm=algorithm, headers=headers), jwks).user_id == 7
+    assert identify(jwt.encode(claims(), key, algorithm=algorithm), jwks).user_id == 7
+
+
+def test_a_public_key_is_no_secret(jwks: Settings) -> None:
+    """The classic confusion: signing with HMAC under the public key as if it were the secret."""
+    public = json.dumps(_public(RSAAlgorithm, RSA)).encode()
+    for settings in (jwks, load_settings(jwt_secret=SECRET, jwt_jwks_file=jwks.jwt_jwks_file)):
+        with pytest.raises(NotAuthenticated):
+            identify(by_hand({"alg": "HS256", "kid": "r"}, claims(), public), settings)
+
+
+def test_other_keys_and_other_algorithms_are_refused(jwks: Settings) -> None:
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    for token in (
+        jwt.encode(claims(), stranger, algorithm="RS256", headers={"kid": "r"}),
+        jwt.encode(claims(), stranger, algorithm="RS256"),
+        jwt.encode(claims(), RSA, algorithm="RS512", headers={"kid": "r"}),
+        jwt.encode(claims(), RSA, algorithm="PS256", headers={"kid": "r"}),
+        jwt.encode(claims(), RSA, algorithm="RS256", headers={"kid": "unknown"}),
+        signed(),
+    ):
+        with pytest.raises(NotAuthenticated):
+            identify(token, jwks)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"keys": []}',
+        '{"keys": [{"kty": "RSA"}]}',
+        '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}',
+        '{"keys": [{"kty": "EC", "crv": "P-384"}]}',
+    ],
+)
+def test_a_jwks_file_without_usable_public_keys_stops_the_start(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "jwks.json"
+    path.write_text(content)
+    with pytest.raises(SettingsError):
+        Authenticator(load_settings(jwt_jwks_file=path))
+
+
+def test_a_missing_jwks_file_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        Authenticator(load_settings(jwt_jwks_file=tmp_path / "none.json"))
+
+
+def test_without_any_key_no_token_is_accepted_or_made() -> None:
+    with pytest.raises(NotAuthenticated):
+        identify(signed(), load_settings())
+    with pytest.raises(SettingsError):
+        make_token(load_settings(), 7, "ada", [], 60)

@@ -1,0 +1,23 @@
+"""Looking at the processes that a data directory's servers are, and waiting for them without sleeping too long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from pinakes.embedded.process import find
+
+
+def processes(data_dir: Path) -> list[int]:
+    """The server processes of `data_dir`."""
+    place = data_dir.resolve()
+    sockets = (place / "socket-dir").read_text() if (place / "socket-dir").exists() else str(place)
+    return [*find("postgres", str(place / "pg")), *find("redis-server", sockets)]
+
+
+async def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.02)
