@@ -203,6 +203,7 @@ def small_disk(short_tmp: Path) -> Iterator[Path]:
     for pid in processes(place / "data"):
         os.kill(pid, signal.SIGKILL)
     subprocess.run(["umount", "-l", str(place)], check=True)
+    place.rmdir()
 
 
 async def test_too_small_a_disk_is_refused_before_and_named(small_disk: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pinakes.engines.base_plan import BranchPlan, choose, required_words
+from pinakes.engines.base_plan import BranchPlan, choose, required_words, words_decide
 from pinakes.query import formula as f
 from pinakes.query.formula import Formula, Phrase, Term
 from pinakes.store.vocabulary import Cardinalities
@@ -79,3 +79,11 @@ def test_required_words_are_those_every_hit_has() -> None:
     words = f.conj((Term("word", "a"), Phrase(("b", "a")), f.negate(Term("word", "c"))))
     assert sorted(required_words(words)) == ["a", "b"]
     assert required_words(f.disj((Term("word", "a"), Term("word", "b")))) == []
+
+
+def test_the_words_index_decides_only_what_it_can_find() -> None:
+    word, phrase = Term("word", "a"), Phrase(("b", "c"))
+    assert words_decide(f.conj((PUBLIC, word)))
+    assert words_decide(f.conj((PUBLIC, f.disj((word, phrase)))))
+    assert not words_decide(f.conj((PUBLIC, f.negate(word))))
+    assert not words_decide(f.conj((PUBLIC, f.disj((word, COMMON)))))

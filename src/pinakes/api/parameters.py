@@ -140,3 +140,7 @@ TAGS: tuple[Parameter, ...] = (
 )
 
 ITEM: tuple[Parameter, ...] = ()
+
+VIEW_REFRESH: tuple[Parameter, ...] = (
+    _choice("wait", "Whether to answer only when the refresh is done.", ("true", "false"), "false"),
+)

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from pinakes import errors
 from pinakes.api import cache, gallery, health, items, tags
 from pinakes.api.openapi import ID, SOURCE_TYPE, operation
-from pinakes.api.parameters import TAGS, UNIFIED
+from pinakes.api.parameters import TAGS, UNIFIED, VIEW_REFRESH
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -134,6 +134,24 @@ ROUTES: tuple[ApiRoute, ...] = (
             ),
         ),
     ),
+    ApiRoute(
+        view.STATS,
+        "GET",
+        view.stats,
+        operation("Policy, size, staleness and refreshes of the read model.", None, refusals=_READING),
+    ),
+    ApiRoute(
+        view.REFRESH,
+        "POST",
+        view.refresh,
+        operation(
+            "Bring the read model up to date now: 200 with its epoch, or 202 at once. Needs scope admin.",
+            None,
+            query=VIEW_REFRESH,
+            refusals=(*_READING, errors.Forbidden),
+        ),
+    ),
+    ApiRoute(view.METRICS, "GET", view.metrics, operation("Figures for Prometheus.", None)),
     ApiRoute("/healthz", "GET", health.healthz, operation("The process runs.", "Health")),
     ApiRoute(
         "/readyz",

@@ -69,7 +69,8 @@ def run_async(work: Coroutine[Any, Any, T], *, exit_code: int | None = None) -> 
             received.append(number)
 
         for number in _SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, and means it
+            # nohup ignores SIGHUP and means it; a script ignores SIGINT for what it starts with `&`, out of habit.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, interrupt, number)
         return await task
 

@@ -24,6 +24,8 @@ COMMANDS: dict[str, str] = {
     "migrate": "migrate",
     "import": "import_",
     "export": "export",
+    "worker": "worker",
+    "view": "view",
     "token": "token",
 }
 

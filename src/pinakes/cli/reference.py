@@ -64,16 +64,9 @@ def command_reference() -> str:
         context = click.Context(command, info_name=name, parent=parent)
         usage = f"pinakes {name} {' '.join(command.collect_usage_pieces(context))}"
         options = [_option(param, context) for param in command.params if isinstance(param, click.Option)]
-        text = re.sub(r"\s*\n\s*(?=\S)", " ", (command.help or "").split("\n\n", 1)[0])
-        more = "\n\n".join((command.help or "").split("\n\n")[1:])
-        parts = [
-            f"### pinakes {name}",
-            f"    {usage}",
-            text,
-            more,
-            "| option | what it does |\n|---|---|\n" + "\n".join(options),
-        ]
-        sections.append("\n\n".join(part for part in parts if part))
+        text = inspect.cleandoc(command.help or "")
+        table = "\n".join(["| option | what it does |", "|---|---|", *options])
+        sections.append("\n\n".join([f"### pinakes {name}", f"    {usage}", text, table]))
     return "\n\n".join(sections)
 
 

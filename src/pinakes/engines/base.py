@@ -15,7 +15,7 @@ from typing import Any, cast
 from asyncpg.exceptions import QueryCanceledError
 
 from pinakes.engines import base_sql
-from pinakes.engines.base_plan import choose, required_words, tags_of
+from pinakes.engines.base_plan import choose, required_words, tags_of, words_decide
 from pinakes.engines.base_sql import Branch
 from pinakes.engines.selection import Selection, finish
 from pinakes.query.cursor import Cursor, CursorCodec
@@ -117,6 +117,10 @@ class BaseEngine:
         compiler = Compiler()
         counts = " + ".join(f"({base_sql.count(compiler, branch)})" for branch in branches)
         await connection.execute(f"SAVEPOINT counting; SET LOCAL statement_timeout = {int(self._count_budget_ms)}")
+        if all(words_decide(branch.plan.formula) for branch in branches):
+            # Cutting a text into words costs 20 µs, reading the words index for a dense word 1 µs a row; the
+            # planner thinks that rows found by index are cut again (28 ms instead of 770 for 69,000 items).
+            await connection.execute("SET LOCAL enable_seqscan = off")
         try:
             return cast(int, await connection.fetchval(f"SELECT {counts}", *compiler.values)), "exact"
         except QueryCanceledError:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from pinakes.query.formula import Formula, Nothing, Or, Phrase, Term, conj, conjuncts, leaves
+from pinakes.query.formula import And, Formula, Nothing, Or, Phrase, Term, conj, conjuncts, leaves
 from pinakes.store.vocabulary import Cardinalities
 
 Rule: TypeAlias = Literal["nothing", "drive_by_tag", "drive_by_words", "walk_order"]
@@ -91,6 +91,21 @@ def required_words(formula: Formula) -> list[str]:
             case Phrase(words):
                 found.update(dict.fromkeys(words))
     return list(found)
+
+
+def words_decide(formula: Formula) -> bool:
+    """Whether the words index can find every hit: some required part asks for words and nothing else."""
+    return any(_asks_words(part) for part in conjuncts(formula))
+
+
+def _asks_words(part: Formula) -> bool:
+    match part:
+        case Term("word") | Phrase():
+            return True
+        case Or(parts) | And(parts):
+            return all(_asks_words(p) for p in parts)
+        case _:
+            return False
 
 
 def tags_of(formula: Formula) -> set[int]:

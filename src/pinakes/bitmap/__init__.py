@@ -1,0 +1,1 @@
+"""Term bitmaps: sets of documents as roaring bitmaps, and everything that is asked of them. Pure."""

@@ -1,0 +1,175 @@
+"""Codes: the values of an order field in 16 bits, so that sorting becomes bitmap algebra.
+
+    code    0 … BELOW-1          linear below the smallest value seen when the code was cut
+            BELOW … ABOVE-1      the values seen, cut into buckets of equal frequency
+            ABOVE … 65535        linear above the largest, with room for a quarter of the whole span
+
+Law: code is monotone, v ≤ w gives code(v) ≤ code(w). Everything else is only speed: new largest
+values, the normal case for dates, still spread over many codes; a value so frequent that it fills
+several buckets gets one of its own, and such a *pure* code holds equal values only, so that ties
+can be told apart by (id, source) alone. Codes never change between two builds of an index.
+
+A code has at most 49,152 cuts: half a megabyte for numbers, a few for titles.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pinakes.bitmap.terms import BAND_WIDTH, BANDS, PREFIX, SLICES, Key
+
+Keys: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64] | Sequence[int] | Sequence[float] | Sequence[str]
+
+TOP = 65_535
+BELOW = 4_096
+ABOVE = BELOW + 49_152
+_SPREAD = ABOVE - BELOW
+_DEFAULT_STRIDE: dict[type, float] = {int: 60_000_000.0, float: 1 / 1024, str: float(1 << 32)}
+
+
+@dataclass(frozen=True, slots=True)
+class SortCode:
+    """The code function of one order field.
+
+    `cuts` are the first keys of the buckets, ascending, without repetition, and `numbers` their
+    codes; `high` is the largest key seen; `stride` the width of a code beyond both ends, in the
+    unit of `_number`. `filling` says how many documents each band held when the code was cut.
+    """
+
+    cuts: tuple[Key, ...] = ()
+    numbers: tuple[int, ...] = ()
+    high: Key | None = None
+    stride: float = 1.0
+    filling: tuple[int, ...] = field(default=(0,) * BANDS, compare=False)
+
+    def __call__(self, key: Key) -> int:
+        """The code of `key`."""
+        if self.high is None:
+            return ABOVE
+        if key > self.high:  # type: ignore[operator]
+            return ABOVE + self._beyond(_number(key) - _number(self.high), TOP - ABOVE)
+        if key < self.cuts[0]:  # type: ignore[operator]
+            return BELOW - 1 - self._beyond(_number(self.cuts[0]) - _number(key), BELOW - 1)
+        return self.numbers[bisect_right(self.cuts, key) - 1]
+
+    def many(self, keys: Keys) -> npt.NDArray[np.uint16]:
+        """The codes of many keys of the field's kind: what calling it on each would give."""
+        if not isinstance(keys, np.ndarray):
+            return np.fromiter(map(self, keys), np.uint16, len(keys))
+        if self.high is None:
+            return np.full(len(keys), ABOVE, np.uint16)
+        cuts = np.asarray(self.cuts, keys.dtype)
+        codes = np.asarray(self.numbers)[np.maximum(np.searchsorted(cuts, keys, side="right") - 1, 0)]
+        over, under = keys > np.asarray(self.high, keys.dtype), keys < cuts[0]
+        with np.errstate(over="ignore"):
+            codes[over] = ABOVE + self._beyond_many(keys[over] - _number(self.high), TOP - ABOVE)
+            codes[under] = BELOW - 1 - self._beyond_many(_number(self.cuts[0]) - keys[under], BELOW - 1)
+        return codes.astype(np.uint16)
+
+    def starts_at(self, key: Key) -> bool:
+        """Whether `key` is the smallest of those with its code."""
+        return self._within(key) and self.cuts[bisect_right(self.cuts, key) - 1] == key
+
+    def ends_with(self, key: Key) -> bool:
+        """Whether `key` is the largest of those with its code."""
+        if not self._within(key) or not _whole(key):
+            return False
+        after = bisect_right(self.cuts, key)
+        return key == self.high if after == len(self.cuts) else self.cuts[after] == successor(key)
+
+    def pure(self, code: int) -> bool:
+        """Whether all keys with `code` are equal."""
+        place = bisect_left(self.numbers, code)
+        return place < len(self.numbers) and self.numbers[place] == code and self.ends_with(self.cuts[place])
+
+    def sole(self, band: int) -> bool:
+        """Whether all keys of `band` are equal: it holds a single code, and that one is pure."""
+        first, end = band << SLICES, (band + 1) << SLICES
+        if first < BELOW or end > ABOVE:
+            return False
+        place = bisect_left(self.numbers, first)
+        return bisect_left(self.numbers, end) == place + 1 and self.pure(self.numbers[place])
+
+    def _within(self, key: Key) -> bool:
+        return self.high is not None and self.cuts[0] <= key <= self.high  # type: ignore[operator]
+
+    def _beyond(self, distance: float, room: int) -> int:
+        return int(min(float(room), distance / self.stride))
+
+    def _beyond_many(self, distance: npt.NDArray[np.generic], room: int) -> npt.NDArray[np.int64]:
+        scaled: npt.NDArray[np.float64] = distance.astype(np.float64) / self.stride
+        return np.minimum(scaled, float(room)).astype(np.int64)
+
+
+def cut_code(ordered: Keys) -> SortCode:
+    """The code fitted to keys in ascending order: all of them, or a fair sample."""
+    total = len(ordered)
+    if not total:
+        return SortCode()
+    cuts: list[Key] = []
+    numbers: list[int] = []
+    latest: Key | None = None
+    since = 0
+    for place in range(min(total, _SPREAD)):
+        key = _plain(ordered[place * total // min(total, _SPREAD)])
+        if key == latest:
+            continue
+        number = place * _SPREAD // min(total, _SPREAD)
+        if latest is not None:
+            _close(cuts, numbers, successor(latest) != key and number - since > 1, BELOW + number)
+        cuts.append(key)
+        numbers.append(BELOW + number)
+        latest, since = key, number
+    _close(cuts, numbers, False, ABOVE)
+    high = _plain(ordered[-1])
+    width = (_number(high) - _number(cuts[0])) / _SPREAD
+    stride = width if width > 0 and math.isfinite(width) else _DEFAULT_STRIDE[type(high)]
+    return SortCode(tuple(cuts), tuple(numbers), high, stride)
+
+
+def _close(cuts: list[Key], numbers: list[int], apart: bool, end: int) -> None:
+    """End the latest bucket, whose codes run up to `end`: a frequent value gets a code, or a band, of its own."""
+    if end - numbers[-1] >= 2 * BAND_WIDTH:
+        numbers[-1] = -(-numbers[-1] // BAND_WIDTH) * BAND_WIDTH
+    if apart:
+        cuts.append(successor(cuts[-1]))
+        numbers.append(end - 1)
+
+
+def fill(code: SortCode, codes: npt.NDArray[np.uint16]) -> SortCode:
+    """`code` knowing how a gallery with these codes fills its bands."""
+    counts = np.bincount(codes >> SLICES, minlength=BANDS)
+    return replace(code, filling=tuple(int(count) for count in counts))
+
+
+def successor(key: Key) -> Key:
+    """The smallest key above `key`."""
+    if isinstance(key, str):
+        return key + "\0"
+    return math.nextafter(key, math.inf) if isinstance(key, float) else key + 1
+
+
+def _whole(key: Key) -> bool:
+    """Whether `key` stands for one value only: a title cut off stands for many."""
+    return not isinstance(key, str) or len(key) < PREFIX
+
+
+def _number(key: Key) -> float | int:
+    """`key` on a line: itself, or a text's first eight bytes as one number."""
+    if not isinstance(key, str):
+        return key
+    return int.from_bytes(key.encode("utf-8", "surrogatepass")[:8].ljust(8, b"\0"), "big")
+
+
+def _plain(value: object) -> Key:
+    """`value` without numpy around it."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    assert isinstance(plain, (int, float, str))
+    return plain

@@ -1,0 +1,136 @@
+"""Terms: the names of the sets of documents an index keeps, and which of them an item is in.
+
+    tag:17  source:1  type:image  creator:42  vis:public  word:castle      facts, as in formulas
+    all                                                                    every live document
+    F:null                                                                 no value in order field F
+    F<1 … F<15                                                             steps: code below k/16 of all codes
+    F@0 … F@255                                                            bands: the code's top eight bits
+    F#7 … F#0                                                              slices: the code's other bits
+
+F is one of `ORDER_FIELDS`: the sort fields, and `key`, the pair (id, source) that breaks ties. The
+text after the first colon is the value as it is, so names are unique without any quoting.
+
+An item with 12 tags, 30 words and a score is in about 80 terms. Steps, bands and slices of one
+field cost about 5 bytes a document where values are scattered, and next to nothing where they
+follow the document numbers, as `created_at` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias, get_args
+
+from pinakes.query.formula import Term
+from pinakes.query.item import Item
+from pinakes.query.order import SortValue
+from pinakes.query.text import words
+
+OrderField: TypeAlias = Literal["created_at", "updated_at", "quality_score", "title", "key"]
+Key: TypeAlias = int | float | str
+"""An order field's value as codes see it: microseconds, a number, a prefix, or a tie-breaking pair in one number."""
+
+ORDER_FIELDS: tuple[OrderField, ...] = get_args(OrderField)
+NULLABLE: frozenset[OrderField] = frozenset({"quality_score"})
+
+ALL = "all"
+
+SLICES = 8
+BANDS = 256
+STEPS = 16
+BAND_WIDTH = 1 << SLICES
+BANDS_A_STEP = BANDS // STEPS
+
+PREFIX = 64
+"""Titles are told apart by this many characters; longer ones with the same beginning share a code."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SOURCE_BITS = 15
+
+
+def name(term: Term) -> str:
+    """The name of a formula's term."""
+    return f"{term.field}:{term.value}"
+
+
+def null(field: OrderField) -> str:
+    """The documents without a value in `field`."""
+    return f"{field}:null"
+
+
+def step(field: OrderField, k: int) -> str:
+    """The documents whose code is in the first `k` of `STEPS` equal parts."""
+    return f"{field}<{k}"
+
+
+def band(field: OrderField, number: int) -> str:
+    """The documents whose code has these top bits."""
+    return f"{field}@{number}"
+
+
+def slice_(field: OrderField, bit: int) -> str:
+    """The documents whose code has this bit set."""
+    return f"{field}#{bit}"
+
+
+def of_code(field: OrderField, code: int) -> Iterator[str]:
+    """The terms that spell `code`."""
+    number = code >> SLICES
+    yield band(field, number)
+    for k in range(number // BANDS_A_STEP + 1, STEPS):
+        yield step(field, k)
+    for bit in range(SLICES):
+        if code >> bit & 1:
+            yield slice_(field, bit)
+
+
+def tie_key(item_id: int, source: int) -> int:
+    """(id, source) as one number in the same order."""
+    return (item_id << _SOURCE_BITS) | source
+
+
+def sort_key(value: SortValue) -> Key | None:
+    """A sort value as codes see it."""
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // _MICROSECOND
+    return value[:PREFIX] if isinstance(value, str) else value
+
+
+def facts(item: Item) -> Iterator[str]:
+    """The terms of `item` that do not depend on any code."""
+    tags = (tag.id for tag in item.tags)
+    kind, creator, private = item.content_type, item.creator_id, item.is_private
+    return facts_of(item.source, kind, creator, tags, private=private, texts=(item.title, item.prompt or ""))
+
+
+def facts_of(
+    source: int, content_type: str, creator: int, tags: Iterable[int], *, private: bool, texts: tuple[str, ...]
+) -> Iterator[str]:
+    """The same, from the facts themselves."""
+    yield ALL
+    yield f"source:{source}"
+    yield f"type:{content_type}"
+    yield f"creator:{creator}"
+    yield "vis:private" if private else "vis:public"
+    for tag in tags:
+        yield f"tag:{tag}"
+    for word in {word for text in texts for word in words(text)}:
+        yield f"word:{word}"
+
+
+def order_keys(item: Item) -> Iterator[tuple[OrderField, Key | None]]:
+    """Each order field with the item's key in it."""
+    yield "created_at", sort_key(item.created_at)
+    yield "updated_at", sort_key(item.updated_at)
+    yield "quality_score", item.quality_score
+    yield "title", sort_key(item.title)
+    yield "key", tie_key(item.id, item.source)
+
+
+def field_terms(field: OrderField) -> Iterable[str]:
+    """Every term of an order field."""
+    yield null(field)
+    yield from (step(field, k) for k in range(1, STEPS))
+    yield from (band(field, number) for number in range(BANDS))
+    yield from (slice_(field, bit) for bit in range(SLICES))

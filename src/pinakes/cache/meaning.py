@@ -1,0 +1,67 @@
+"""Meanings: what queries were understood as, remembered for as long as that is right.
+
+A query names tags; which of them exist for the viewer is known to the database alone. Asking it
+every time would cost every hit a connection, so what it said is kept with the stamp of the snapshot
+it was said in and judged by clocks like an answer: `vocabulary` (a tag came or went), `names` (a tag
+was renamed), and for each tag understood its own clock (an item the viewer may see carries it, or
+none does any more). A name that was not understood may be that of a tag seen on private items only,
+whose clock nobody here knows, so it is bound by the newest epoch.
+
+Bounded by number: `SIZE` meanings of some 2 kB.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from pinakes.cache.judge import KnownClocks
+from pinakes.cache.key import NAMES, Question
+from pinakes.cache.stamp import Stamp
+from pinakes.query.gallery_query import GalleryQuery
+
+SIZE = 20_000
+VOCABULARY = "vocabulary"
+
+
+@dataclass(slots=True)
+class Meaning:
+    """A question, and how long the query may be taken to ask it. `tags`: the terms it was understood by."""
+
+    question: Question
+    incarnation: str
+    stamp: Stamp
+    tags: tuple[str, ...]
+    unknown: bool
+    learnt_ms: int
+    version: int = -1
+
+    def bound(self, clocks: KnownClocks) -> int:
+        """The newest epoch that can have changed what the query means."""
+        if not self.tags and not self.unknown:
+            return 0
+        if self.unknown or not self.stamp.exact:
+            return clocks.newest
+        return max(clocks.clock(term) for term in (NAMES, VOCABULARY, *self.tags))
+
+
+class Meanings:
+    """The most recently used meanings of this process."""
+
+    def __init__(self, size: int = SIZE) -> None:
+        self._size = size
+        self._known: OrderedDict[GalleryQuery, Meaning] = OrderedDict()
+
+    def get(self, query: GalleryQuery) -> Meaning | None:
+        """What `query` was understood as."""
+        found = self._known.get(query)
+        if found is not None:
+            self._known.move_to_end(query)
+        return found
+
+    def put(self, query: GalleryQuery, meaning: Meaning) -> None:
+        """Remembers what `query` means."""
+        self._known[query] = meaning
+        self._known.move_to_end(query)
+        if len(self._known) > self._size:
+            self._known.popitem(last=False)

@@ -1,0 +1,174 @@
+"""Reading through the cache: from a query to an answer, given how to understand and how to compute one.
+
+The service says how; here is decided whether. A query is first understood (from memory where that
+is still right), then asked as a question. What the engine brings is filed under the question its own
+snapshot understood, so an entry never says more than its snapshot knew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import orjson
+
+from pinakes.cache import body
+from pinakes.cache.core import Answer, Computed, ResultCache
+from pinakes.cache.entry import Entry
+from pinakes.cache.key import Question, ask
+from pinakes.cache.meaning import Meaning, Meanings
+from pinakes.cache.stamp import Stamp
+from pinakes.query.formula import Formula
+from pinakes.query.gallery_query import GalleryQuery
+from pinakes.query.item import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a snapshot made of a query. `tags`: the terms of the tags it knows; `unknown`: it did not know all."""
+
+    formula: Formula
+    warnings: tuple[str, ...]
+    tags: tuple[str, ...]
+    unknown: bool
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A page, the state it is of, and what its snapshot understood."""
+
+    page: Page
+    stamp: Stamp
+    understood: Understood
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What the caller demands. `use_cache=False`: nothing stored; `renew`: nothing stored is given, but kept."""
+
+    use_cache: bool = True
+    renew: bool = False
+    max_age_s: int | None = None
+
+
+ANY = Freshness()
+Understand = Callable[[GalleryQuery], Awaitable[Understood]]
+Compute = Callable[[GalleryQuery], Awaitable[Reading]]
+
+
+class CachedReader:
+    """Answers queries through `cache`; without one, always from the engine."""
+
+    def __init__(
+        self, cache: ResultCache | None, understand: Understand, compute: Compute, *, engine: str, namespace: str
+    ) -> None:
+        self.cache = cache
+        self._understand = understand
+        self._compute = compute
+        self._engine = engine
+        self._namespace = namespace
+        self._meanings = Meanings()
+
+    def peek(self, query: GalleryQuery, max_age_s: int | None = None) -> Answer | None:
+        """The answer that can be given at once."""
+        if self.cache is None:
+            return None
+        question = self._remembered(query)
+        return None if question is None else self.cache.peek(question, max_age_s)
+
+    async def answer(self, query: GalleryQuery, fresh: Freshness = ANY) -> Answer:
+        """The answer to `query`.
+
+        Raises: whatever understanding or computing raises.
+        """
+        cache = self.cache
+        if cache is None:
+            return await self._uncached(query)
+
+        async def compute() -> Computed:
+            return await self._computed(cache, query)
+
+        question = self._remembered(query)
+        if not fresh.use_cache or fresh.renew:
+            kind = question.kind if question is not None else "feed"
+            return await cache.fresh(kind, compute, keep=fresh.use_cache)
+        if question is None:
+            question = await self._learn(cache, query)
+        if question.public and query.user_id is None and query.cursor is None:
+            cache.counters.asked(_public_text(query))
+        return await cache.answer(question, compute, max_age_s=fresh.max_age_s)
+
+    def _remembered(self, query: GalleryQuery) -> Question | None:
+        """The question `query` is known to ask, if that is still so."""
+        meaning, cache = self._meanings.get(query), self.cache
+        if meaning is None or cache is None or meaning.incarnation != cache.incarnation:
+            return None
+        mirror = cache.mirror
+        if cache.options.strategy == "ttl":
+            young = mirror.latest_ms() - meaning.learnt_ms < cache.options.ttl_s * 1000
+            return meaning.question if young and meaning.learnt_ms else None
+        if not (meaning.tags or meaning.unknown):
+            return meaning.question
+        if not mirror.trusted():
+            return None
+        if meaning.version != mirror.version:
+            if meaning.bound(mirror) > meaning.stamp.epoch:
+                return None
+            meaning.version = mirror.version
+        return meaning.question
+
+    async def _learn(self, cache: ResultCache, query: GalleryQuery) -> Question:
+        learnt_ms = cache.mirror.earliest_ms()
+        return self._remember(cache, query, await self._understand(query), learnt_ms)
+
+    def _remember(self, cache: ResultCache, query: GalleryQuery, understood: Understood, learnt_ms: int) -> Question:
+        incarnation = cache.incarnation_of(understood.stamp)
+        question = ask(
+            query,
+            understood.formula,
+            engine=self._engine,
+            warnings=understood.warnings,
+            namespace=self._namespace,
+            incarnation=incarnation,
+        )
+        meaning = Meaning(question, incarnation, understood.stamp, understood.tags, understood.unknown, learnt_ms)
+        self._meanings.put(query, meaning)
+        return question
+
+    async def _computed(self, cache: ResultCache, query: GalleryQuery) -> Computed:
+        learnt_ms = cache.mirror.earliest_ms()
+        reading = await self._compute(query)
+        question = self._remember(cache, query, reading.understood, learnt_ms)
+        constant, etag = body.write(reading.page)
+        return Computed(question, constant, etag, reading.stamp)
+
+    async def _uncached(self, query: GalleryQuery) -> Answer:
+        reading = await self._compute(query)
+        constant, etag = body.write(reading.page)
+        entry = Entry(text="", epoch=0, created_ms=0, ttl_s=0, cost_ms=0, exact=False, etag=etag, constant=constant)
+        return Answer(entry, "bypass", 0)
+
+
+def _public_text(query: GalleryQuery) -> str:
+    """`query` without who asked, as text that `warm` can read again."""
+    told = {name: value for name in _FIELDS if (value := getattr(query, name)) != _DEFAULTS[name]}
+    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def query_of(text: str) -> GalleryQuery | None:
+    """The public query that was counted as `text`; None where this version cannot read it."""
+    told = orjson.loads(text)
+    if not isinstance(told, dict) or not told.keys() <= set(_FIELDS):
+        return None
+    for name, value in told.items():
+        if isinstance(value, list):
+            told[name] = tuple(value)
+        elif name in ("created_after", "created_before"):
+            told[name] = datetime.fromisoformat(value)
+    return GalleryQuery(**told)
+
+
+_DEFAULTS = {field.name: field.default for field in fields(GalleryQuery)}
+_FIELDS = tuple(name for name in _DEFAULTS if name not in ("viewer", "user_id", "cursor"))

@@ -1,0 +1,74 @@
+"""The cache's report: what it did, what it holds, whether it can be trusted.
+
+What it did are Pinakes' own counters, of all processes. What Redis holds only Redis knows: entries,
+memory and evictions are asked of it, and are None where it does not answer or does not tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pinakes.cache import stats
+from pinakes.cache.core import ResultCache
+from pinakes.cache.link import CacheFailure
+
+
+async def report(cache: ResultCache) -> dict[str, Any]:
+    """Everything worth knowing about the cache, as `GET /api/v1/stats/cache` shows it."""
+    try:
+        await stats.collect(cache.link, cache.counters)
+        totals = await stats.read(cache.link)
+        keys = int(await cache.link.call("DBSIZE"))
+        info = _info(await cache.link.call("INFO"))
+        clocks: int | None = await cache.clocks.size()
+    except CacheFailure:
+        totals, keys, info, clocks = cache.counters.snapshot(), None, {}, None
+    return {
+        "strategy": cache.options.strategy,
+        **health(cache),
+        **stats.summary(totals),
+        "entries": None if keys is None else max(keys - _CONTROL_KEYS, 0),
+        "bytes": _number(info, "used_memory"),
+        "max_bytes": _number(info, "maxmemory"),
+        "eviction_policy": info.get("maxmemory_policy"),
+        "evictions": _number(info, "evicted_keys"),
+        "clocks": clocks,
+        "process": {
+            "entries": len(cache.l1),
+            "bytes": cache.l1.bytes,
+            "evictions": cache.l1.evictions,
+        },
+    }
+
+
+def health(cache: ResultCache) -> dict[str, Any]:
+    """Whether the cache is in use now, and if not, why."""
+    mirror, breaker, publisher = cache.mirror, cache.link.breaker, cache.publisher
+    heading = mirror.heading
+    trusted = mirror.trusted() or (cache.options.strategy == "ttl" and mirror.current())
+    return {
+        "state": "ok" if trusted else "degraded",
+        "redis": "unreachable" if breaker.open else "ok",
+        "redis_error": breaker.last_error or None if breaker.open else None,
+        "breaker_opened": breaker.opened,
+        "epoch": heading.head if heading is not None else None,
+        "publisher_lag_ms": max(mirror.latest_ms() - heading.at_ms, 0)
+        if heading is not None and heading.at_ms
+        else None,
+        "publisher_error": (publisher.last_error or None) if publisher is not None else None,
+        "window_ms": cache.options.window_ms,
+    }
+
+
+def _info(reply: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in reply.decode().splitlines() if ":" in line)
+    return {name: value for name, _, value in lines}
+
+
+def _number(info: dict[str, str], name: str) -> int | None:
+    value = info.get(name, "")
+    return int(value) if value.isdecimal() else None
+
+
+_CONTROL_KEYS = 4
+"""Clocks, incarnation, statistics, questions asked."""

@@ -1,0 +1,70 @@
+"""Stamps: which epoch an answer belongs to, read in the snapshot that computes it.
+
+An answer from the read model is the state of its epoch exactly. One from the base tables can be
+ahead: it shows changes that wait for their epoch, and what it shows of a row may be gone again when
+that epoch comes, without any clock telling of it. Such an answer is *inexact* and bound by the newest
+epoch. It is exact after all if no waiting row matters to it: none that matches the question as it
+stands in the base tables, and none that matches as the read model still has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pinakes.query.formula import Formula
+from pinakes.query.sources import SOURCES
+from pinakes.store.compiler import VIEW_COLUMNS, Compiler, table_columns
+from pinakes.store.pool import Connection
+from pinakes.store.queries import for_source, load
+
+MANY_WAITING = 2000
+"""With more rows waiting than this, looking at them costs more than another miss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The state a snapshot shows. `exact`: what was asked of it is what the read model says at `epoch`."""
+
+    epoch: int
+    incarnation: str
+    exact: bool
+    policy: str | None
+
+
+def stamp_of(row: Any) -> Stamp:
+    """The stamp in a record; exact if nothing waits at all."""
+    return Stamp(row["epoch"], row["incarnation"], row["settled"], row["policy"])
+
+
+async def read_stamp(connection: Connection) -> Stamp:
+    """The stamp of the snapshot `connection` is in."""
+    return stamp_of(await connection.fetchrow(load("cache", "pinakes.cache.sql")["stamp"]))
+
+
+async def stamp_for(connection: Connection, formula: Formula) -> Stamp:
+    """The stamp for an answer to `formula` from the base tables."""
+    stamp = await read_stamp(connection)
+    if stamp.exact or stamp.policy is None:
+        return stamp
+    return replace(stamp, exact=not await _disturbed(connection, formula))
+
+
+async def _disturbed(connection: Connection, formula: Formula) -> bool:
+    """Whether a waiting change may matter to `formula`."""
+    sql = load("cache", "pinakes.cache.sql")
+    waiting = await connection.fetchrow(sql["waiting"], MANY_WAITING)
+    assert waiting is not None
+    if waiting["wide"] or waiting["rows"] >= MANY_WAITING:
+        return True
+    compiler = Compiler()
+    stored = sql["waiting_stored"].replace("{condition}", compiler.condition(formula, VIEW_COLUMNS))
+    if await connection.fetchval(stored, *compiler.values):
+        return True
+    for source in SOURCES:
+        compiler = Compiler()
+        condition = compiler.condition(formula, table_columns(source), probe=True)
+        fresh = for_source(sql["waiting_fresh"], source).replace("{code}", str(source.code))
+        if await connection.fetchval(fresh.replace("{condition}", condition), *compiler.values):
+            return True
+    return False

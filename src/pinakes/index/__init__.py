@@ -1,0 +1,1 @@
+"""The bitmap index in PostgreSQL: generations, building, deltas, folding, checking."""

@@ -1,0 +1,103 @@
+"""Codes in the database: fixed when a build begins, read by builders, the applier and every worker.
+
+A stored code is a line of JSON, the codes of its cuts as 16-bit numbers, and the cuts: 64-bit
+numbers, or JSON texts. About half a megabyte a field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias, cast
+
+import numpy as np
+import orjson
+
+from pinakes.bitmap import terms
+from pinakes.bitmap.codes import Keys, SortCode, cut_code, fill
+from pinakes.bitmap.terms import ORDER_FIELDS, Key, OrderField
+from pinakes.store.pool import Connection
+from pinakes.store.queries import load
+from pinakes.view.facts import Facts
+
+Codes: TypeAlias = Mapping[OrderField, SortCode]
+
+_SQL = load("generation", "pinakes.index.sql")
+_KINDS = {"int": np.dtype("<i8"), "float": np.dtype("<f8")}
+
+
+def dump(code: SortCode) -> bytes:
+    """`code` as bytes."""
+    kind = type(code.high).__name__
+    head = {
+        "kind": kind,
+        "high": code.high,
+        "stride": code.stride,
+        "filling": code.filling,
+        "cuts": len(code.cuts),
+    }
+    numbers = np.asarray(code.numbers, "<u2").tobytes()
+    cuts = np.asarray(code.cuts, _KINDS[kind]).tobytes() if kind in _KINDS else orjson.dumps(code.cuts)
+    return orjson.dumps(head) + b"\n" + numbers + cuts
+
+
+def parse(stored: bytes) -> SortCode:
+    """The code in `stored`."""
+    line, _, body = stored.partition(b"\n")
+    head = orjson.loads(line)
+    end = 2 * head["cuts"]
+    kind = head["kind"]
+    cuts = np.frombuffer(body[end:], _KINDS[kind]).tolist() if kind in _KINDS else orjson.loads(body[end:])
+    high = float(head["high"]) if kind == "float" else head["high"]
+    numbers = tuple(np.frombuffer(body[:end], "<u2").tolist())
+    return SortCode(tuple(cuts), numbers, high, head["stride"], tuple(head["filling"]))
+
+
+async def read_codes(connection: Connection, generation: int) -> Codes:
+    """The codes of a generation."""
+    rows = await connection.fetch(_SQL["codes"], generation, list(ORDER_FIELDS))
+    return {cast("OrderField", row["field"]): parse(row["code"]) for row in rows}
+
+
+async def write_codes(connection: Connection, generation: int, codes: Codes) -> None:
+    """Fixes the codes of a generation."""
+    for field, code in codes.items():
+        await connection.execute(_SQL["put_code"], generation, field, dump(code))
+
+
+def fit(columns: Mapping[OrderField, list[Key]]) -> Codes:
+    """Codes cut to fit samples of each field's keys, in any order."""
+    codes: dict[OrderField, SortCode] = {}
+    for field in ORDER_FIELDS:
+        keys = columns[field]
+        ordered: Keys
+        if field == "title":
+            ordered = sorted(map(str, keys))
+        elif field == "quality_score":
+            ordered = np.sort(np.asarray(keys, np.float64))
+        else:
+            ordered = np.sort(np.asarray(keys, np.int64))
+        code = cut_code(ordered)
+        codes[field] = fill(code, code.many(ordered))
+    return codes
+
+
+def order_terms(source: int, item_id: int, facts: Facts, codes: Codes) -> set[str]:
+    """The terms of an item in each order field."""
+    keys: dict[OrderField, Key | None] = {
+        "created_at": terms.sort_key(facts.created_at),
+        "updated_at": terms.sort_key(facts.updated_at),
+        "quality_score": facts.quality_score,
+        "title": terms.sort_key(facts.title),
+        "key": terms.tie_key(item_id, source),
+    }
+    found: set[str] = set()
+    for field, key in keys.items():
+        found.update((terms.null(field),) if key is None else terms.of_code(field, codes[field](key)))
+    return found
+
+
+def fact_terms(source: int, facts: Facts) -> set[str]:
+    """The terms of an item that do not depend on any code."""
+    texts = (facts.title, facts.prompt or "")
+    kind, creator, private = facts.content_type, facts.creator_id, facts.is_private
+    return set(terms.facts_of(source, kind, creator, facts.tags, private=private, texts=texts))

@@ -1,0 +1,221 @@
+"""A process's memory of the index: bitmaps, codes, and the epoch they are true of.
+
+Nothing here is truth and nothing need be warm. Every request first learns, in its own snapshot,
+which generation is live and what epoch it is; the deltas since the reader's epoch are fetched once
+for all requests. Then a piece of evaluation runs in memory; what it misses is loaded, and it runs
+again. Requests with older snapshots than the newest seen get bitmaps as of their own epoch.
+
+A request that cannot be served as of its snapshot (the generation was exchanged under it, or it
+slept through two folds) gets `ReadModelNotReady`, never a mixture of states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from pyroaring import BitMap
+
+from pinakes.bitmap import terms
+from pinakes.bitmap.codes import SortCode
+from pinakes.bitmap.lru import BitmapCache
+from pinakes.bitmap.segments import decode
+from pinakes.bitmap.source import TermsMissing
+from pinakes.bitmap.terms import BANDS, ORDER_FIELDS, OrderField
+from pinakes.errors import ReadModelNotReady
+from pinakes.index.codes import parse
+from pinakes.index.deltas import read_deltas
+from pinakes.store.pool import Connection
+from pinakes.store.queries import load
+
+T = TypeVar("T")
+
+# A cold evaluation asks for leaves, steps, bands, slices and codes; each round brings several terms.
+MAX_ROUNDS = 100
+_CODE = "code:"
+_NEARBY = 3
+
+_GENERATIONS = load("generation", "pinakes.index.sql")
+_TERMS = load("terms", "pinakes.index.sql")
+
+
+@dataclass(slots=True)
+class State:
+    """What a snapshot says: epoch and generation; and what serving it took."""
+
+    epoch: int
+    at: datetime
+    now: datetime
+    generation: int
+    folded_epoch: int
+    kept_epoch: int
+    version: int = 0
+    loaded: list[str] = field(default_factory=list)
+    rounds: int = 0
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the read model was last known to be right."""
+        return max((self.now - self.at).total_seconds(), 0.0)
+
+
+class IndexReader:
+    """Shared by all requests of a process."""
+
+    def __init__(self, memory: int) -> None:
+        """`memory`: bytes of decoded bitmaps to keep."""
+        self.cache = BitmapCache(memory)
+        self._generation = 0
+        self._codes: dict[OrderField, SortCode] = {}
+        self._folded = 0
+        # Counts how often everything was forgotten, so that a request notices it happened meanwhile.
+        self._version = 0
+
+    async def state(self, connection: Connection) -> State:
+        """The state of the connection's snapshot; the reader knows its deltas from here on.
+
+        Raises:
+            ReadModelNotReady: there is no index for the read model of this snapshot.
+        """
+        # Asked first where nothing is known yet: without a read model the other statement would fail.
+        known = self._generation or await connection.fetchval(_GENERATIONS["live"])
+        row = await connection.fetchrow(_GENERATIONS["state"]) if known else None
+        if row is None or row["generation"] is None:
+            raise ReadModelNotReady("There is no index for the read model as it is.", hint="Run `pinakes index build`.")
+        if not row["intact"]:
+            raise _exchanged()
+        names = ("epoch", "at", "now", "generation", "folded_epoch", "kept_epoch")
+        state = State(**{name: row[name] for name in names})
+        self._adopt(state)
+        state.version = self._version
+        await self._catch_up(connection, state)
+        return state
+
+    def _adopt(self, state: State) -> None:
+        same = state.generation == self._generation
+        if state.generation < self._generation or (same and state.folded_epoch < self.cache.floor):
+            raise _exchanged()
+        slept = same and self.cache.epoch < state.kept_epoch
+        if state.generation > self._generation or slept:
+            self.cache.clear(state.folded_epoch)
+            self._codes = {} if state.generation > self._generation else self._codes
+            self._generation = state.generation
+            self._folded = state.folded_epoch
+            self._version += 1
+
+    async def _catch_up(self, connection: Connection, state: State) -> None:
+        if self.cache.epoch < state.epoch:
+            deltas = await read_deltas(connection, state.generation, self.cache.epoch)
+            self._require(state)
+            for epoch, changed in deltas:
+                if epoch > self.cache.epoch:
+                    self.cache.advance(epoch, changed)
+            if state.epoch > self.cache.epoch:
+                self.cache.advance(state.epoch, {})
+        if state.folded_epoch > self._folded:
+            # One fold late, because requests with older snapshots may be on their way.
+            self.cache.forget_deltas(self._folded)
+            self._folded = state.folded_epoch
+
+    async def run(self, connection: Connection, state: State, work: Callable[[RequestSource], T]) -> T:
+        """`work`, evaluated without interruption on bitmaps as of `state`; what it misses is loaded.
+
+        The bitmaps it sees may change as soon as it returns: it must not return any of them.
+        """
+        source = RequestSource(self, state)
+        pinned: list[str] = []
+        try:
+            for _ in range(MAX_ROUNDS):
+                self._require(state)
+                try:
+                    return work(source)
+                except TermsMissing as missing:
+                    state.rounds += 1
+                    state.loaded += missing.terms
+                    pinned += missing.terms
+                    self.cache.pin(missing.terms)
+                    await self._load(connection, state, missing.terms)
+        finally:
+            self.cache.unpin(pinned)
+            self.cache.shrink()
+        raise AssertionError(f"an evaluation still misses terms after {MAX_ROUNDS} rounds: {state.loaded[-5:]}")
+
+    async def _load(self, connection: Connection, state: State, wanted: frozenset[str]) -> None:
+        fields = [name.removeprefix(_CODE) for name in wanted if name.startswith(_CODE)]
+        if fields:
+            for row in await connection.fetch(_GENERATIONS["codes"], state.generation, fields):
+                self._require(state)
+                self._codes[cast("OrderField", row["field"])] = parse(row["code"])
+        names = [name for name in wanted if not name.startswith(_CODE)]
+        if not names:
+            return
+        rows = await connection.fetch(_TERMS["load"], state.generation, names)
+        self._require(state)
+        bitmaps = {name: BitMap() for name in names}
+        for row in rows:
+            bitmaps[row["term"]] |= decode(row["bits"])
+        for name, bitmap in bitmaps.items():
+            self.cache.put(name, bitmap, state.folded_epoch)
+
+    def _require(self, state: State) -> None:
+        """That nothing this request relies on was forgotten since it began."""
+        if state.version != self._version or state.folded_epoch < self.cache.floor:
+            raise _exchanged()
+
+    def known_code(self, field: OrderField) -> SortCode | None:
+        """The code of `field`, once it is loaded."""
+        return self._codes.get(field)
+
+    def figures(self) -> dict[str, Any]:
+        """What the process holds."""
+        cache = self.cache
+        return {"bitmaps": len(cache), "bytes": cache.size, "limit": cache.limit, "evictions": cache.evictions,
+                "epoch": cache.epoch, "generation": self._generation}  # fmt: skip
+
+
+class RequestSource:
+    """The `TermSource` of one request: the reader's bitmaps as of its snapshot."""
+
+    def __init__(self, reader: IndexReader, state: State) -> None:
+        self._reader = reader
+        self._cache = reader.cache
+        self._epoch = state.epoch
+
+    def bitmap(self, term: str) -> BitMap:
+        """The documents with `term` as of the snapshot."""
+        found = self._cache.get(term, self._epoch)
+        if found is None:
+            raise TermsMissing(name for name in (term, *_neighbours(term)) if name not in self._cache)
+        return found
+
+    def require(self, names: Iterable[str]) -> None:
+        """One `TermsMissing` for all of `names` that are not in memory."""
+        missing = [name for name in names if name not in self._cache]
+        if missing:
+            raise TermsMissing(missing)
+
+    def code(self, field: OrderField) -> SortCode:
+        """The code of `field`."""
+        code = self._reader.known_code(field)
+        if code is None:
+            raise TermsMissing([_CODE + field])
+        return code
+
+    def filling(self, field: OrderField) -> tuple[int, ...]:
+        """As the code was cut."""
+        return self.code(field).filling
+
+
+def _neighbours(term: str) -> list[str]:
+    """Bands are counted side by side, so one that is missing brings those beside it."""
+    for each in ORDER_FIELDS:
+        if term.startswith(f"{each}@"):
+            at = int(term.removeprefix(f"{each}@"))
+            return [terms.band(each, n) for n in range(max(at - _NEARBY, 0), min(at + _NEARBY + 1, BANDS))]
+    return []
+
+
+def _exchanged() -> ReadModelNotReady:
+    return ReadModelNotReady("The index was exchanged while this query ran.", hint="Try again.")

@@ -1,0 +1,71 @@
+-- The read model as a build, an answer and a check read it.
+
+-- name: documents
+-- purpose: the rows of a run of document numbers, with what terms are made of
+-- index: unified_content_with_tags, doc
+SELECT
+    stored.doc,
+    stored.source_type,
+    stored.id,
+    stored.content_type,
+    stored.creator_id,
+    stored.is_private,
+    stored.quality_score,
+    stored.created_at,
+    stored.updated_at,
+    stored.title,
+    stored.prompt,
+    array_send(stored.tags) AS tags
+FROM unified_content_with_tags AS stored
+WHERE stored.doc >= $1
+  AND stored.doc < $2
+
+-- name: sample
+-- purpose: values of every order field from about $1 percent of the pages; all of them with 100
+-- index: none; reads some pages
+SELECT
+    stored.created_at,
+    stored.updated_at,
+    stored.quality_score,
+    left(stored.title, $2) AS title,
+    stored.id,
+    stored.source_type
+FROM unified_content_with_tags AS stored TABLESAMPLE SYSTEM ($1)
+
+-- name: page
+-- purpose: keys of the documents of a window in their real order
+-- index: unified_content_with_tags, doc
+SELECT stored.source_type AS source, stored.id, stored.{field} AS key
+FROM unified_content_with_tags AS stored
+WHERE stored.doc = ANY ($1::integer[])
+ORDER BY stored.{field} {way} NULLS LAST, stored.id {way}, stored.source_type {way}
+OFFSET $2
+LIMIT $3
+
+-- name: recheck
+-- purpose: which of some documents the whole formula is true of
+-- index: unified_content_with_tags, doc
+SELECT c.doc
+FROM unified_content_with_tags AS c
+WHERE c.doc = ANY ({docs})
+  AND {condition}
+
+-- name: tags_of
+-- purpose: the tags of some documents
+-- index: unified_content_with_tags, doc
+SELECT stored.tags
+FROM unified_content_with_tags AS stored
+WHERE stored.doc = ANY ($1::integer[])
+
+-- name: ranked_tags
+-- purpose: every tag with its item count, falling
+-- index: tag_counts, primary key
+SELECT counts.tag_id, sum(counts.item_count)::bigint AS items
+FROM (
+    SELECT tag_id, item_count FROM tag_counts
+    UNION ALL
+    SELECT tag_id, delta FROM tag_count_deltas
+) AS counts
+GROUP BY counts.tag_id
+HAVING sum(counts.item_count) > 0
+ORDER BY items DESC, counts.tag_id

@@ -1,0 +1,113 @@
+-- Segments and deltas.
+
+-- name: load
+-- purpose: whole terms, their segments in order
+-- index: term_segment, primary key
+SELECT segments.term, segments.bits
+FROM unnest($2::text[]) AS wanted (term)
+JOIN term_segment AS segments
+    ON segments.generation = $1
+   AND segments.term = wanted.term
+
+-- name: deltas_after
+-- purpose: what later epochs changed
+-- index: term_delta, primary key
+SELECT epoch, terms, added, removed
+FROM term_delta
+WHERE generation = $1
+  AND epoch > $2
+ORDER BY epoch
+
+-- name: put_delta
+-- purpose: what one epoch changed; in that epoch's transaction
+-- index: none
+INSERT INTO term_delta (generation, epoch, items, terms, added, removed)
+VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: pending
+-- purpose: how much waits to be folded
+-- index: term_delta, primary key
+SELECT
+    generations.generation,
+    generations.folded_epoch,
+    generations.folded_at,
+    count(deltas.epoch) AS epochs,
+    coalesce(sum(deltas.items), 0)::bigint AS items,
+    max(deltas.epoch) AS last,
+    extract(epoch FROM now() - min(deltas.at))::double precision AS age_s
+FROM index_generation AS generations
+LEFT JOIN term_delta AS deltas
+    ON deltas.generation = generations.generation
+   AND deltas.epoch > generations.folded_epoch
+WHERE generations.status = 'live'
+GROUP BY generations.generation
+
+-- name: take_segments
+-- purpose: the segments a fold changes
+-- index: term_segment, primary key
+SELECT segments.term, segments.segment, segments.bits
+FROM unnest($2::text[], $3::integer[]) AS wanted (term, segment)
+JOIN term_segment AS segments
+    ON segments.generation = $1
+   AND segments.term = wanted.term
+   AND segments.segment = wanted.segment
+
+-- name: put_segments
+-- purpose: new contents of segments
+-- index: term_segment, primary key
+INSERT INTO term_segment AS segments (generation, term, segment, cardinality, bits)
+SELECT $1, given.term, given.segment, given.cardinality, given.bits
+FROM unnest($2::text[], $3::integer[], $4::integer[], $5::bytea[]) AS given (term, segment, cardinality, bits)
+ON CONFLICT (generation, term, segment) DO UPDATE
+SET cardinality = excluded.cardinality,
+    bits = excluded.bits
+
+-- name: drop_segments
+-- purpose: segments that have become empty
+-- index: term_segment, primary key
+DELETE FROM term_segment AS segments
+USING unnest($2::text[], $3::integer[]) AS given (term, segment)
+WHERE segments.generation = $1
+  AND segments.term = given.term
+  AND segments.segment = given.segment
+
+-- name: folded
+-- purpose: the segments hold everything up to epoch $2 now; the deltas of earlier folds may go
+-- index: index_generation, primary key
+UPDATE index_generation
+SET folded_epoch = $2,
+    folded_at = now(),
+    kept_epoch = greatest(kept_epoch, coalesce((
+        SELECT max(deltas.epoch)
+        FROM term_delta AS deltas
+        WHERE deltas.generation = $1
+          AND deltas.epoch <= $2
+          AND deltas.at < now() - make_interval(secs => $3)
+    ), 0))
+WHERE generation = $1
+RETURNING kept_epoch
+
+-- name: drop_deltas
+-- purpose: deltas that nobody needs to catch up with
+-- index: term_delta, primary key
+DELETE FROM term_delta
+WHERE generation = $1
+  AND epoch <= $2
+
+-- name: try_fold_lock
+-- purpose: one folder at a time; ends with the transaction
+-- index: none
+SELECT pg_try_advisory_xact_lock($1, $2)
+
+-- name: all_segments
+-- purpose: one segment of every term, to be checked
+-- index: none; reads the generation
+SELECT term, cardinality, bits
+FROM term_segment
+WHERE generation = $1
+  AND segment = $2
+
+-- name: segments_held
+-- purpose: which segments have any term
+-- index: none; reads the generation's index
+SELECT DISTINCT segment FROM term_segment WHERE generation = $1 ORDER BY segment

@@ -1,0 +1,86 @@
+"""Checking: the index compared with the read model, segment by segment, in one snapshot.
+
+What the segments and the deltas say together must be exactly what the rows say: the same terms,
+each with the same documents, no empty ones, cardinalities as stored. Reads everything once and
+holds one segment in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from pyroaring import BitMap
+
+from pinakes.bitmap.deltas import Delta, DeltaSet
+from pinakes.bitmap.segments import SEGMENT, decode
+from pinakes.errors import ReadModelNotReady
+from pinakes.index.codes import read_codes
+from pinakes.index.deltas import read_deltas
+from pinakes.index.part import FETCH
+from pinakes.index.rows import SegmentRows
+from pinakes.store.pool import Connection
+from pinakes.store.queries import load
+
+_GENERATIONS = load("generation", "pinakes.index.sql")
+_TERMS = load("terms", "pinakes.index.sql")
+_ROWS = load("rows", "pinakes.index.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference: a term whose documents in a segment are not those of the rows."""
+
+    term: str
+    segment: int
+    missing: tuple[int, ...]
+    extra: tuple[int, ...]
+    note: str = ""
+
+
+async def verify(connection: Connection) -> AsyncIterator[tuple[int, int, list[Finding]]]:
+    """For each segment its number, how many there are, and what is wrong with it.
+
+    `connection` is one of `part.connect`.
+
+    Raises:
+        ReadModelNotReady: there is no index in use.
+    """
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        live = await connection.fetchrow(_GENERATIONS["live"])
+        if live is None:
+            raise ReadModelNotReady("There is no index in use.", hint="Run `pinakes index build`.")
+        generation = live["generation"]
+        joined = DeltaSet()
+        for _, deltas in await read_deltas(connection, generation, live["folded_epoch"]):
+            for term, delta in deltas.items():
+                joined.then(term, delta)
+        docs = await connection.fetchval(_GENERATIONS["documents"])
+        held = [row["segment"] for row in await connection.fetch(_TERMS["segments_held"], generation)]
+        count = max([-(-docs // SEGMENT), *(number + 1 for number in held)])
+        for segment in range(count):
+            yield segment, count, await _check(connection, generation, segment, joined)
+
+
+async def _check(connection: Connection, generation: int, segment: int, joined: DeltaSet) -> list[Finding]:
+    rows = SegmentRows(segment)
+    cursor = await connection.cursor(_ROWS["documents"], segment * SEGMENT, (segment + 1) * SEGMENT)
+    while batch := await cursor.fetch(FETCH):
+        rows.add(batch)
+    truth = dict(rows.bitmaps(await read_codes(connection, generation)))
+    found: list[Finding] = []
+    stored: dict[str, BitMap] = {}
+    for row in await connection.fetch(_TERMS["all_segments"], generation, segment):
+        bitmap = stored[row["term"]] = decode(row["bits"])
+        if len(bitmap) != row["cardinality"]:
+            found.append(Finding(row["term"], segment, (), (), f"cardinality says {row['cardinality']}"))
+    whole = BitMap(range(segment * SEGMENT, (segment + 1) * SEGMENT))
+    for term, delta in joined.terms.items():
+        here = Delta(delta.added & whole, delta.removed & whole)
+        if here.added or here.removed:
+            here.apply(stored.setdefault(term, BitMap()))
+    for term in sorted(truth.keys() | stored.keys()):
+        wanted, got = truth.get(term, BitMap()), stored.get(term, BitMap())
+        if wanted != got:
+            found.append(Finding(term, segment, tuple((wanted - got)[:5]), tuple((got - wanted)[:5])))
+    return found

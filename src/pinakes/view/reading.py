@@ -1,0 +1,71 @@
+"""Reading from the read model: is it there, whose snapshot is it, and the items of a page.
+
+`hold` comes first in every snapshot. A snapshot older than an exchange would find the new relation
+under the name, without any of its rows; so the epoch row names the relation that belongs to the
+snapshot, and `hold` compares it with the one it now keeps until the transaction ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pinakes.errors import ReadModelNotReady
+from pinakes.query.item import Item, Tag
+from pinakes.settings import Settings
+from pinakes.store.pool import Connection
+from pinakes.store.queries import load
+from pinakes.view import epoch as epochs
+from pinakes.view.definition import COLUMNS
+from pinakes.view.epoch import Epoch, as_epoch, read_epoch
+
+DEFAULT_STALENESS_S = 30.0
+_SHOWN = tuple(column for column in COLUMNS if column not in {"source_type", "tags"})
+
+
+async def hold(connection: Connection) -> Epoch:
+    """The epoch of this snapshot; the relation stays under its name until the transaction ends.
+
+    Raises:
+        ReadModelNotReady: there is no read model, or it was exchanged after this snapshot was taken.
+    """
+    if (await read_epoch(connection)).policy is None:
+        raise ReadModelNotReady("There is no read model yet.")
+    row = await connection.fetchrow(epochs.SQL["read_for_answer"])
+    assert row is not None, "the epoch table has lost its row"
+    if not row["intact"]:
+        raise ReadModelNotReady("The read model was exchanged while this query began.", hint="Try again.")
+    return as_epoch(row)
+
+
+def max_staleness_s(settings: Settings, state: Epoch) -> float:
+    """How old the read model may be before `auto` turns away from it."""
+    if settings.max_staleness_seconds is not None:
+        return settings.max_staleness_seconds
+    if state.policy == "periodic":
+        return max(2 * settings.refresh_interval_seconds, DEFAULT_STALENESS_S)
+    if state.policy == "event":
+        return max(2 * settings.event_max_wait_seconds, DEFAULT_STALENESS_S)
+    return DEFAULT_STALENESS_S
+
+
+async def hydrate(connection: Connection, keys: Sequence[tuple[int, int]]) -> list[Item]:
+    """The items behind `keys` (source code, id) as the read model shows them, in that order.
+
+    From the read model, not from the base tables: an item that became private a moment ago must
+    not be shown with its new contents because its old version was public.
+    """
+    if not keys:
+        return []
+    sql = load("reading", "pinakes.view.sql")["hydrate"]
+    rows = await connection.fetch(sql, [source for source, _ in keys], [item_id for _, item_id in keys])
+    return [
+        Item(
+            source=row["source_type"],
+            **{column: row[column] for column in _SHOWN},
+            tags=tuple(
+                Tag(*tag)
+                for tag in zip(row["tag_ids"] or (), row["tag_names"] or (), row["tag_categories"] or (), strict=True)
+            ),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,77 @@
+"""The applier's session: one connection, and the lock that lets only one applier work at a time.
+
+The lock is a session's advisory lock, and everything done under it is done on that same session.
+So an applier that lost its connection has lost the lock and cannot commit any more: there is no
+moment at which two could write. It is held for one piece of work and let go, so any number of
+workers and commands may take turns; a dead one's lock goes with its connection. A holder that
+hangs without dying is ended by the server after `HANG_S` seconds without a word.
+
+The session must reach the server directly: a pooler that shares sessions breaks advisory locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from pinakes.settings import Settings
+from pinakes.store.pool import Connection, translate_errors
+
+HANG_S = 15
+# Any fixed pair would do; these spell "pina" and "view".
+_LOCK = (int.from_bytes(b"pina", "big"), int.from_bytes(b"view", "big"))
+
+
+@asynccontextmanager
+async def session(settings: Settings, name: str = "pinakes applier") -> AsyncIterator[Connection]:
+    """A connection of its own for the applier."""
+    with translate_errors():
+        connection = await asyncpg.connect(
+            settings.database_url,
+            timeout=settings.connect_timeout_s,
+            server_settings={
+                "application_name": name,
+                "timezone": "UTC",
+                "plan_cache_mode": "force_custom_plan",
+                "statement_timeout": "0",
+                "idle_in_transaction_session_timeout": f"{HANG_S}s",
+                "client_connection_check_interval": "1s",
+                "tcp_keepalives_idle": str(HANG_S // 3),
+                "tcp_keepalives_interval": "2",
+                "tcp_keepalives_count": "3",
+            },
+        )
+    try:
+        yield connection
+    finally:
+        # Closing politely asks the server to answer, and it may be gone.
+        connection.terminate() if connection.is_closed() else await _close(connection)
+
+
+async def _close(connection: asyncpg.Connection[Any]) -> None:
+    try:
+        await connection.close(timeout=2)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()
+
+
+@asynccontextmanager
+async def alone(connection: Connection, *, wait: bool) -> AsyncIterator[bool]:
+    """Holds the applier's lock; yields whether it was had. With `wait` it always is, sooner or later."""
+    if wait:
+        await connection.execute("SELECT pg_advisory_lock($1, $2)", *_LOCK)
+        held = True
+    else:
+        held = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *_LOCK)
+    if held:
+        # A holder that is stopped between two statements must not keep the lock for good.
+        await connection.execute(f"SET idle_session_timeout = '{HANG_S}s'")
+    try:
+        yield held
+    finally:
+        if held and not connection.is_closed():
+            await connection.execute("SET idle_session_timeout = 0")
+            await connection.execute("SELECT pg_advisory_unlock($1, $2)", *_LOCK)

@@ -1,0 +1,138 @@
+-- The one row that says what state the read model is in, and the log of what each epoch touched.
+
+-- name: read
+-- purpose: the state of the read model in this snapshot
+-- index: none; one row
+SELECT
+    epoch.incarnation,
+    epoch.epoch,
+    epoch.at,
+    epoch.next_doc,
+    epoch.policy,
+    epoch.configured,
+    epoch.definition,
+    epoch.built_at,
+    epoch.origin,
+    now() AS now
+FROM epoch
+
+-- name: read_for_answer
+-- purpose: the same, and holds the relation under the stable name until the transaction ends; `intact`
+--          says whether it is the one this snapshot knows
+-- index: none; one row each
+SELECT
+    epoch.incarnation,
+    epoch.epoch,
+    epoch.at,
+    epoch.next_doc,
+    epoch.policy,
+    epoch.configured,
+    epoch.definition,
+    epoch.built_at,
+    epoch.origin,
+    now() AS now,
+    epoch.relation = to_regclass('unified_content_with_tags') AS intact,
+    (SELECT true FROM unified_content_with_tags LIMIT 1) AS holds
+FROM epoch
+
+-- name: advance
+-- purpose: the next epoch; `at` and `seen` move only when this snapshot's whole queue was taken
+-- index: none; one row
+UPDATE epoch
+SET epoch = epoch.epoch + 1,
+    next_doc = epoch.next_doc + $1::integer,
+    at = CASE WHEN $2::boolean THEN greatest(epoch.at, now()) ELSE epoch.at END,
+    seen = CASE WHEN $2::boolean THEN pg_current_snapshot() ELSE epoch.seen END
+RETURNING epoch.epoch
+
+-- name: touch
+-- purpose: nothing was dirty: the read model is right as of now, in the same epoch
+-- index: none; one row
+UPDATE epoch
+SET at = greatest(epoch.at, now()),
+    seen = pg_current_snapshot()
+
+-- name: reincarnate
+-- purpose: after a rebuild or a restore: nothing known about earlier epochs holds
+-- index: none; one row
+UPDATE epoch
+SET incarnation = gen_random_uuid(),
+    epoch = epoch.epoch + 1,
+    at = now(),
+    seen = pg_current_snapshot(),
+    next_doc = $1::integer,
+    policy = $2::text,
+    definition = $3::text,
+    relation = 'unified_content_with_tags_next'::regclass,
+    built_at = now(),
+    origin = $4::text
+RETURNING epoch.epoch
+
+-- name: configure
+-- purpose: remembers which policy the settings named
+-- index: none; one row
+UPDATE epoch
+SET configured = $1::text
+
+-- name: disown
+-- purpose: the database was restored: a new incarnation, the read model itself stays
+-- index: none; one row
+UPDATE epoch
+SET incarnation = gen_random_uuid(),
+    epoch = epoch.epoch + 1,
+    seen = NULL,
+    relation = to_regclass('unified_content_with_tags'),
+    origin = $1::text
+RETURNING epoch.epoch
+
+-- name: rename_policy
+-- purpose: the other policy that keeps the same kind of relation
+-- index: none; one row
+UPDATE epoch
+SET policy = $1::text
+
+-- name: origin
+-- purpose: which server's history this database is on: another one after a restore or a promotion
+-- index: none
+SELECT
+    concat_ws(':', system.system_identifier, history.timeline_id,
+        (SELECT oid FROM pg_database WHERE datname = current_database()))
+FROM pg_control_system() AS system, pg_control_checkpoint() AS history
+
+-- name: log
+-- purpose: what an epoch touched
+-- index: change_log, primary key
+INSERT INTO change_log (epoch, at, items, terms, seconds)
+VALUES ($1, now(), $2, $3, extract(epoch FROM clock_timestamp() - now()))
+
+-- name: log_refresh
+-- purpose: a whole refresh or rebuild with its time and size
+-- index: none
+INSERT INTO view_refresh (kind, policy, epoch, started_at, seconds, items_changed, items, bytes)
+VALUES ($1, $2, $3, now(), extract(epoch FROM clock_timestamp() - now()), $4, $5, pg_total_relation_size($6::regclass))
+
+-- name: announce
+-- purpose: wakes those who wait for an epoch; sent by the applier only, so no writer queues for it
+-- index: none
+SELECT pg_notify('pinakes_epoch', $1::bigint::text)
+
+-- name: prune
+-- purpose: forgets the change log older than $1 seconds, by its age and not by its size
+-- index: change_log, primary key
+DELETE FROM change_log
+WHERE epoch < (SELECT max(epoch) FROM change_log)
+  AND at < now() - make_interval(secs => $1::double precision)
+
+-- name: prune_refreshes
+-- purpose: keeps the last $1 refreshes
+-- index: view_refresh, primary key
+DELETE FROM view_refresh
+WHERE id <= (SELECT max(id) FROM view_refresh) - $1::bigint
+
+-- name: has_seen
+-- purpose: the epoch, if the read model holds what transaction $1 wrote
+-- index: none; one row
+SELECT epoch.epoch
+FROM epoch
+WHERE epoch.policy IS NOT NULL
+  AND pg_visible_in_snapshot($1::text::xid8, epoch.seen)

@@ -1,0 +1,37 @@
+-- What the keeper asks to know what is due, and its housekeeping.
+
+-- name: pending
+-- purpose: the oldest and the newest change that is not in the read model yet
+-- index: none; scans the queue, so it is asked only when a refresh may be due
+SELECT min(waiting.at) AS first, max(waiting.at) AS last, count(*) AS rows, clock_timestamp() AS now
+FROM (
+    SELECT dirty.at FROM dirty
+    UNION ALL
+    SELECT dirty_marks.at FROM dirty_marks
+) AS waiting
+
+-- name: since_refresh
+-- purpose: seconds since the last refresh or build began; NULL if there was none
+-- index: view_refresh, primary key
+SELECT extract(epoch FROM clock_timestamp() - started_at)::double precision
+FROM view_refresh
+ORDER BY id DESC
+LIMIT 1
+
+-- name: backlog
+-- purpose: how many dirty rows wait, and how many items there are by statistics
+-- index: none; scans the queue
+SELECT
+    (SELECT count(*) FROM dirty) AS waiting,
+    (SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
+     WHERE oid IN (SELECT to_regclass(table_name) FROM sources)) AS items
+
+-- name: vacuum
+-- purpose: a queue that is taken ten times a second is swept by its owner, not by chance
+-- index: none
+VACUUM (TRUNCATE OFF, SKIP_LOCKED) dirty
+
+-- name: fold_tag_counts
+-- purpose: moves the deltas writers left into the totals of tags
+-- index: tag_counts, primary key
+SELECT fold_tag_counts()

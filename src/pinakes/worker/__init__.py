@@ -1,0 +1,1 @@
+"""What runs in the background, beside the web processes."""

@@ -1,0 +1,81 @@
+"""Segments and deltas against Python sets."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from pinakes.bitmap.deltas import Delta, DeltaSet
+from pinakes.bitmap.lru import BitmapCache
+from pinakes.bitmap.segments import SEGMENT, assemble, cut, decode, encode, segment_of
+
+docs = st.integers(0, 5 * SEGMENT) | st.sampled_from([0, SEGMENT - 1, SEGMENT, 2 * SEGMENT - 1, 2**31 - 1])
+sets = st.sets(docs, max_size=20)
+TERMS = ("a", "b", "c")
+
+
+@given(sets)
+def test_a_bitmap_is_the_union_of_its_segments(members: set[int]) -> None:
+    parts = list(cut(BitMap(members)))
+    assert [number for number, _ in parts] == sorted({segment_of(doc) for doc in members})
+    assert all(segment_of(doc) == number for number, part in parts for doc in part)
+    assert set(assemble(encode(part) for _, part in parts)) == members
+
+
+@given(sets)
+def test_bytes_give_the_same_set_back(members: set[int]) -> None:
+    assert set(decode(encode(BitMap(members)))) == members
+
+
+@given(sets, st.lists(st.tuples(docs, st.sets(st.sampled_from(TERMS)), st.sets(st.sampled_from(TERMS))), max_size=12))
+def test_deltas_applied_once_or_twice_or_joined_are_the_changes(
+    start: set[int], changes: list[tuple[int, set[str], set[str]]]
+) -> None:
+    truth = {term: set(start) for term in TERMS}
+    one_by_one = {term: BitMap(start) for term in TERMS}
+    joined, each_again = DeltaSet(), []
+    for doc, before, after in changes:
+        step = DeltaSet()
+        step.change(doc, before, after)
+        joined.change(doc, before, after)
+        each_again.append(step)
+        for term, delta in step.terms.items():
+            delta.apply(one_by_one[term])
+        for term in TERMS:
+            if term in after:
+                truth[term].add(doc) if term not in before else None
+            elif term in before:
+                truth[term].discard(doc)
+    for term in TERMS:
+        at_once = BitMap(start)
+        joined.terms.get(term, Delta()).apply(at_once)
+        assert set(at_once) == truth[term] == set(one_by_one[term])
+        for step in each_again:
+            step.terms.get(term, Delta()).apply(at_once)
+        assert set(at_once) == truth[term], "a delta applied again changed something"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["write", "read", "shrink", "fold", "load"]), st.sampled_from(TERMS), docs)))
+def test_a_cache_is_always_at_its_newest_epoch(steps: list[tuple[str, str, int]]) -> None:
+    """Reads equal the truth whatever was evicted, folded or loaded again in between."""
+    truth: dict[str, set[int]] = {term: set() for term in TERMS}
+    cache = BitmapCache(limit=900)
+    for term in TERMS:
+        cache.put(term, BitMap(), 0)
+    for epoch, (what, term, doc) in enumerate(steps, start=1):
+        if what == "write":
+            changed = DeltaSet()
+            gone = doc in truth[term]
+            changed.change(doc, [term] if gone else [], [] if gone else [term])
+            truth[term] ^= {doc}
+            cache.advance(epoch, changed.terms)
+        elif what == "shrink":
+            cache.shrink()
+            assert cache.size <= cache.limit
+        elif what == "fold":
+            cache.forget_deltas(cache.epoch)
+        elif what == "load":
+            cache.put(term, BitMap(truth[term]), cache.epoch)
+        found = cache.get(term)
+        assert found is None or set(found) == truth[term]

@@ -1,0 +1,195 @@
+"""The clock bound is sound: it never calls an answer right that a change has made wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from pinakes.cache.bound import bound, terms
+from pinakes.query import formula as f
+from pinakes.query.formula import And, Formula, Not, Nothing, Or, Phrase, Range, Term
+from pinakes.query.item import Item, Tag
+from pinakes.query.oracle import matches
+from pinakes.query.text import words
+
+DAY = datetime(2024, 1, 1, tzinfo=UTC)
+LEAVES: list[Formula] = [
+    *(Term("tag", n) for n in range(4)),
+    *(Term("source", n) for n in (1, 2)),
+    *(Term("creator", n) for n in (1, 2)),
+    Term("vis", "public"),
+    Term("vis", "private"),
+    Term("type", "image"),
+    *(Term("word", w) for w in ("red", "sun", "sea")),
+    Phrase(("red", "sun")),
+    Range("quality_score", 1.0, 2.0),
+]
+formulas: st.SearchStrategy[Formula] = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda inner: st.one_of(
+        inner.map(f.negate), st.lists(inner, max_size=4).map(f.conj), st.lists(inner, max_size=4).map(f.disj)
+    ),
+    max_leaves=8,
+)
+rows = st.builds(
+    lambda tags, source, creator, private, text, score: Item(
+        source=source,
+        id=1,
+        external_id="x",
+        title=text,
+        content_type="image",
+        creator_id=creator,
+        creator_username="u",
+        is_private=private,
+        quality_score=score,
+        created_at=DAY,
+        updated_at=DAY,
+        tags=tuple(Tag(t, "t") for t in sorted(tags)),
+    ),
+    st.sets(st.integers(0, 3)),
+    st.sampled_from((1, 2)),
+    st.sampled_from((1, 2)),
+    st.booleans(),
+    st.sampled_from(("red sun", "sun red", "sea", "")),
+    st.sampled_from((None, 1.5, 3.0)),
+)
+changes = st.tuples(st.integers(0, 4), st.one_of(st.none(), rows))
+histories = st.lists(changes, min_size=1, max_size=12)
+
+
+def facts(item: Item) -> set[str]:
+    """The terms an epoch clocks for one version of a row."""
+    found = {Term("source", item.source), Term("type", item.content_type), Term("creator", item.creator_id)}
+    found |= {Term("vis", "private" if item.is_private else "public")}
+    found |= {Term("tag", t.id) for t in item.tags} | {Term("word", w) for w in words(item.title)}
+    return {str(term) for term in found}
+
+
+@dataclass
+class World:
+    """A gallery that changes by epochs, and its clocks."""
+
+    items: dict[int, Item]
+    clocks: dict[str, int]
+    epoch: int = 0
+
+    def change(self, key: int, new: Item | None, clocked: Callable[[Item | None, Item | None], Iterable[str]]) -> None:
+        old = self.items.pop(key, None)
+        if new is not None:
+            self.items[key] = new
+        self.epoch += 1
+        self.clocks.update(dict.fromkeys(clocked(old, new), self.epoch))
+
+    def answer(self, formula: Formula) -> dict[int, Item]:
+        return {key: item for key, item in self.items.items() if matches(formula, item)}
+
+
+def old_and_new(old: Item | None, new: Item | None) -> set[str]:
+    return {term for item in (old, new) if item is not None for term in facts(item)}
+
+
+def only_new(old: Item | None, new: Item | None) -> set[str]:
+    return facts(new) if new is not None else set()
+
+
+def wrong_answers(formula: Formula, history: list[tuple[int, Item | None]], rule=bound, clocked=old_and_new) -> int:
+    """How many epochs there are whose stored answer the rule calls right at the end, and is not."""
+    world = World({}, {})
+    stored = [(0, world.answer(formula))]
+    for key, new in history:
+        world.change(key, new, clocked)
+        stored.append((world.epoch, world.answer(formula)))
+    limit = rule(formula, lambda term: world.clocks.get(term, 0), world.epoch)
+    now = world.answer(formula)
+    return sum(1 for epoch, then in stored if limit <= epoch and then != now)
+
+
+@settings(max_examples=500)
+@given(formulas, histories)
+def test_an_answer_within_its_bound_is_still_right(formula: Formula, history: list[tuple[int, Item | None]]) -> None:
+    assert wrong_answers(formula, history) == 0
+
+
+@settings(max_examples=150)
+@given(formulas, histories, st.integers(0, 12))
+def test_a_raised_floor_only_makes_answers_look_older(
+    formula: Formula, history: list[tuple[int, Item | None]], floor: int
+) -> None:
+    def floored(formula: Formula, clock: Callable[[str], int], newest: int) -> int:
+        return bound(formula, lambda term: max(clock(term), min(floor, newest)), newest)
+
+    assert wrong_answers(formula, history, floored) == 0
+
+
+@given(formulas)
+def test_the_bound_reads_no_other_clocks_than_terms_names(formula: Formula) -> None:
+    read: set[str] = set()
+    bound(formula, lambda term: read.add(term) or 0, 1)
+    assert read == set(terms(formula))
+
+
+def test_the_bound_is_precise_where_it_can_be() -> None:
+    clock = {"tag:1": 5, "tag:2": 9, "vis:public": 9}.get
+    formula = f.conj((Term("tag", 1), Term("tag", 2), Term("vis", "public"), f.negate(Term("tag", 3))))
+    assert bound(formula, lambda term: clock(term, 0), 9) == 5
+    assert bound(f.NOTHING, lambda _: 9, 9) == 0
+    assert bound(f.EVERYTHING, lambda _: 0, 9) == 9
+
+
+def _or_by_min(formula: Formula, clock: Callable[[str], int], newest: int) -> int:
+    if isinstance(formula, Or):
+        return min(_or_by_min(part, clock, newest) for part in formula.parts)
+    if isinstance(formula, And):
+        return min(_or_by_min(part, clock, newest) for part in formula.parts)
+    return bound(formula, clock, newest)
+
+
+def _not_by_clock(formula: Formula, clock: Callable[[str], int], newest: int) -> int:
+    if isinstance(formula, Not):
+        return _not_by_clock(formula.part, clock, newest)
+    if isinstance(formula, And | Or):
+        choose = min if isinstance(formula, And) else max
+        return choose(_not_by_clock(part, clock, newest) for part in formula.parts)
+    return bound(formula, clock, newest)
+
+
+def _range_never(formula: Formula, clock: Callable[[str], int], newest: int) -> int:
+    if isinstance(formula, Range):
+        return 0
+    if isinstance(formula, And | Or):
+        choose = min if isinstance(formula, And) else max
+        return choose(_range_never(part, clock, newest) for part in formula.parts)
+    return bound(formula, clock, newest)
+
+
+def _everything_never(formula: Formula, clock: Callable[[str], int], newest: int) -> int:
+    return 0 if not isinstance(formula, Nothing) and not terms(formula) else bound(formula, clock, newest)
+
+
+@pytest.mark.parametrize("rule", [_or_by_min, _not_by_clock, _range_never, _everything_never])
+def test_a_broken_rule_is_caught(rule: Callable[..., int]) -> None:
+    assert _caught(rule, old_and_new)
+
+
+def test_clocking_the_new_row_only_is_caught() -> None:
+    assert _caught(bound, only_new)
+
+
+def _caught(rule: Callable[..., int], clocked: Callable[..., Iterable[str]]) -> bool:
+    """Whether the soundness property fails for a mutant."""
+
+    @settings(max_examples=2000, database=None, phases=[Phase.generate])
+    @given(formulas, histories)
+    def holds(formula: Formula, history: list[tuple[int, Item | None]]) -> None:
+        assert wrong_answers(formula, history, rule, clocked) == 0
+
+    try:
+        holds()
+    except AssertionError:
+        return True
+    return False

@@ -1,0 +1,321 @@
+"""Engine `index` equals the oracle, through writes, folds, rebuilds, evictions and workers that slept."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+import pytest_asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from galleries import CONTENT_TYPES, INSTANTS, SCORES, TAGS, USERS, WORDS, Gallery, galleries, names, queries, store
+from pinakes.engines.index import IndexEngine
+from pinakes.engines.matview import MatviewEngine
+from pinakes.errors import ReadModelNotReady
+from pinakes.index.build import build, sweep
+from pinakes.index.deltas import DeltaWriter
+from pinakes.index.fold import fold
+from pinakes.index.part import connect
+from pinakes.index.reader import IndexReader
+from pinakes.index.verify import verify
+from pinakes.query.cursor import CursorCodec
+from pinakes.query.gallery_query import SORT_FIELDS, SORT_ORDERS, GalleryQuery, SortField, SortOrder, to_formula
+from pinakes.query.item import Item, Page
+from pinakes.query.oracle import answer
+from pinakes.query.sources import SOURCE_BY_CODE
+from pinakes.settings import Settings
+from pinakes.store.pool import Connection, Pool, snapshot
+from pinakes.view.applier import Applier
+from pinakes.view.build import build as build_view
+from read_models import drain
+
+CODEC = CursorCodec("a secret of these tests only")
+
+
+class Gear:
+    """A database with its applier, its index, and a worker's memory of it."""
+
+    def __init__(self, pool: Pool, configured: Settings, keeper: Connection) -> None:
+        self.pool = pool
+        self.settings = configured
+        self.keeper = keeper
+        self.applier = Applier(observers=[DeltaWriter()])
+        self.restart()
+
+    def restart(self, memory: int = 1 << 26) -> None:
+        """A new worker."""
+        self.reader = IndexReader(memory)
+        self.engine = IndexEngine(CODEC, self.settings, self.reader)
+
+    async def begin(self, gallery: Gallery) -> None:
+        """Everything built anew around `gallery`."""
+        await store(self.pool, gallery)
+        await build_view(self.keeper, "incremental")
+        await self.build()
+
+    async def build(self) -> None:
+        assert self.settings.database_url is not None
+        await build(self.settings.database_url, processes=0)
+
+    async def apply(self) -> None:
+        await drain(self.keeper, self.applier)
+
+    async def ask(
+        self, query: GalleryQuery, gallery: Gallery, engine: IndexEngine | MatviewEngine | None = None
+    ) -> Page:
+        formula = to_formula(query, gallery.vocabulary)
+        async with snapshot(self.pool, 30_000) as connection:
+            return await (engine or self.engine).answer(connection, query, formula)
+
+    async def check(self, query: GalleryQuery, gallery: Gallery) -> Page:
+        formula = to_formula(query, gallery.vocabulary)
+        expected = answer(
+            formula, gallery.items, query.sort_field, query.sort_order, page=query.page, page_size=query.page_size
+        )
+        page = await self.ask(query, gallery)
+        assert names(page.items) == names(expected.items)
+        assert page.items == tuple(expected.items)
+        assert (page.total_count, page.total_kind) == (expected.total, "exact")
+        assert (page.has_next, page.has_previous) == (expected.has_next, expected.has_previous)
+        return page
+
+    async def verify(self) -> None:
+        connection = await connect(self.settings.database_url or "")
+        try:
+            async for _, _, findings in verify(connection):
+                assert findings == []
+        finally:
+            await connection.close()
+
+
+@pytest_asyncio.fixture
+async def gear(pool: Pool, settings: Settings) -> AsyncIterator[Gear]:
+    connection = await connect(settings.database_url or "")
+    await connection.reset_type_codec("timestamptz", schema="pg_catalog")
+    yield Gear(pool, settings, connection)
+    await connection.close()
+
+
+def sample(count: int, seed: int = 1) -> Gallery:
+    """A gallery of exactly `count` items with plenty of ties, the same every time."""
+    random = Random(seed)
+    keys = [(n % 2 + 1, n // 2 + 1) for n in range(count)]
+    random.shuffle(keys)
+    items = []
+    for source, item_id in keys:
+        creator = random.choice(sorted(USERS))
+        items.append(
+            Item(
+                source=source,
+                id=item_id,
+                external_id=f"x{item_id}",
+                title=random.choice(WORDS),
+                content_type=random.choice(CONTENT_TYPES),
+                prompt=random.choice((None, "by the sea")),
+                creator_id=creator,
+                creator_username=USERS[creator],
+                is_private=random.random() < 0.3,
+                quality_score=random.choice(SCORES),
+                created_at=random.choice(INSTANTS),
+                updated_at=random.choice(INSTANTS),
+                tags=tuple(sorted(random.sample(TAGS[:-1], 2), key=lambda tag: tag.name)),
+            )
+        )
+    return Gallery(tuple(items))
+
+
+async def put(pool: Pool, item: Item) -> None:
+    """Stores one item in place of whatever had its key."""
+    await remove(pool, item)
+    await pool.execute(
+        f"""INSERT INTO {SOURCE_BY_CODE[item.source].table}
+        (id, external_id, title, content_type, prompt, creator_id, item_metadata, is_private, quality_score,
+         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+        item.id, item.external_id, item.title, item.content_type, item.prompt, item.creator_id, item.item_metadata,
+        item.is_private, item.quality_score, item.created_at, item.updated_at,
+    )  # fmt: skip
+    await pool.executemany(
+        "INSERT INTO content_tags VALUES ($1, $2, $3)", [(item.source, item.id, tag.id) for tag in item.tags]
+    )
+
+
+async def remove(pool: Pool, item: Item) -> None:
+    await pool.execute(f"DELETE FROM {SOURCE_BY_CODE[item.source].table} WHERE id = $1", item.id)
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+async def test_pages_equal_the_oracles(data: st.DataObject, gear: Gear) -> None:
+    gallery = data.draw(galleries())
+    await gear.begin(gallery)
+    for _ in range(8):
+        await gear.check(data.draw(queries()), gallery)
+
+
+async def happen(step: str, gear: Gear, held: dict[tuple[int, int], Item], data: st.DataObject) -> None:
+    """One thing that happens to a gallery or its index."""
+    match step:
+        case "put":
+            for item in data.draw(galleries(4)).items:
+                await put(gear.pool, item)
+                held[item.key] = item
+        case "remove":
+            for key in data.draw(st.sets(st.sampled_from(sorted(held)), max_size=4)) if held else ():
+                await remove(gear.pool, held.pop(key))
+        case "fold":
+            await fold(gear.keeper, keep_s=data.draw(st.sampled_from((0.0, 60.0))))
+        case "build":
+            await gear.build()
+        case "restart":
+            gear.restart(memory=data.draw(st.sampled_from((1 << 26, 2_000))))
+        case "verify":
+            await gear.verify()
+
+
+STEPS = ("put", "put", "put", "remove", "remove", "fold", "build", "restart", "verify")
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+async def test_pages_equal_the_oracles_whatever_happens_in_between(data: st.DataObject, gear: Gear) -> None:
+    gallery = data.draw(galleries(12))
+    await gear.begin(gallery)
+    gear.restart()
+    for _ in range(data.draw(st.integers(1, 10))):
+        held = {item.key: item for item in gallery.items}
+        await happen(data.draw(st.sampled_from(STEPS)), gear, held, data)
+        gallery = Gallery(tuple(held.values()))
+        await gear.apply()
+        for _ in range(data.draw(st.integers(0, 3))):
+            query = data.draw(queries())
+            page = await gear.check(query, gallery)
+            other = await gear.ask(query, gallery, MatviewEngine(CODEC, gear.settings))
+            assert (other.items, other.total_count) == (page.items, page.total_count)
+    await gear.verify()
+
+
+@pytest.mark.parametrize("limit", [1, 7, 128])
+@pytest.mark.parametrize("asked", [(field, order) for field in SORT_FIELDS for order in SORT_ORDERS])
+async def test_walking_all_cursors_is_one_full_sort(
+    gear: Gear, asked: tuple[SortField, SortOrder], limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinakes.engines.index.LIMIT", limit)
+    gallery = sample(40)
+    await gear.begin(gallery)
+    query = GalleryQuery(sort_field=asked[0], sort_order=asked[1], page_size=3, viewer=1)
+    everything = answer(to_formula(query, gallery.vocabulary), gallery.items, *asked, page_size=1000).items
+    forward: list[Item] = []
+    page = await gear.ask(query, gallery)
+    backward = [page.items]
+    forward += page.items
+    while page.next_cursor is not None:
+        page = await gear.ask(dataclasses.replace(query, cursor=page.next_cursor), gallery)
+        assert page.has_previous
+        forward += page.items
+    assert names(forward) == names(everything)
+    backward = [page.items]
+    while page.prev_cursor is not None:
+        page = await gear.ask(dataclasses.replace(query, cursor=page.prev_cursor), gallery)
+        assert page.has_next
+        backward.append(page.items)
+    back = [item for items in reversed(backward) for item in items]
+    assert names(back)[-len(everything) :] == names(everything)
+
+
+async def test_a_worker_that_slept_through_folds_starts_again(gear: Gear) -> None:
+    gallery = sample(8)
+    await gear.begin(Gallery(()))
+    query = GalleryQuery(page_size=7, viewer=1)
+    await gear.ask(query, gallery)
+    for item in gallery.items:
+        await put(gear.pool, item)
+        await gear.apply()
+        await fold(gear.keeper, keep_s=0.0)
+    await gear.check(query, gallery)
+
+
+async def test_requests_with_older_snapshots_see_their_own_epoch(gear: Gear) -> None:
+    gallery = sample(12)
+    first, later = Gallery(gallery.items[:5]), gallery
+    await gear.begin(first)
+    query = GalleryQuery(page_size=7, viewer=1)
+    formula = to_formula(query, first.vocabulary)
+    await gear.check(query, first)
+    async with snapshot(gear.pool, 30_000) as older:
+        await older.fetchval("SELECT epoch FROM epoch")
+        for item in gallery.items[5:]:
+            await put(gear.pool, item)
+        await gear.apply()
+        await fold(gear.keeper)
+        await gear.check(query, later)
+        page = await gear.engine.answer(older, query, formula)
+    expected = answer(formula, first.items, "created_at", "desc", page_size=7)
+    assert (names(page.items), page.total_count) == (names(expected.items), expected.total)
+
+
+async def test_without_an_index_the_engine_says_so(gear: Gear) -> None:
+    with pytest.raises(ReadModelNotReady):
+        await gear.ask(GalleryQuery(), Gallery(()))
+    await gear.begin(Gallery(()))
+    assert (await gear.ask(GalleryQuery(), Gallery(()))).total_count == 0
+    await build_view(gear.keeper, "incremental")
+    with pytest.raises(ReadModelNotReady):
+        await gear.ask(GalleryQuery(), Gallery(()))
+    await gear.build()
+    assert (await gear.ask(GalleryQuery(), Gallery(()))).total_count == 0
+
+
+async def test_a_rebuild_leaves_nothing_of_the_generation_before(gear: Gear) -> None:
+    await gear.begin(sample(8))
+    await gear.build()
+    await sweep(gear.keeper)
+    assert await gear.pool.fetchval("SELECT count(*) FROM index_generation") == 1
+    assert await gear.pool.fetchval("SELECT count(DISTINCT generation) FROM term_segment") <= 1
+
+
+async def test_readers_writers_folds_and_builds_at_once(gear: Gear) -> None:
+    """Every answer is that of some state its writer made, exactly: a row and its count change together."""
+    gallery = sample(10)
+    items = [dataclasses.replace(item, is_private=False) for item in gallery.items]
+    await gear.begin(Gallery(tuple(items)))
+    done = asyncio.Event()
+
+    async def write() -> None:
+        for turn in range(60):
+            item = items[turn % len(items)]
+            async with gear.pool.acquire() as connection, connection.transaction():
+                table = SOURCE_BY_CODE[item.source].table
+                await connection.execute(f"UPDATE {table} SET title = $2 WHERE id = $1", item.id, f"turn {turn}")
+            await gear.apply()
+            if turn % 7 == 0:
+                await fold(gear.keeper, keep_s=0.2)
+            if turn % 20 == 10:
+                await gear.build()
+        done.set()
+
+    async def read(worker: IndexEngine) -> int:
+        answers = 0
+        while not done.is_set():
+            query = GalleryQuery(search_term="turn", sort_field="title", sort_order="asc", page_size=50)
+            formula = to_formula(query, gallery.vocabulary)
+            async with snapshot(gear.pool, 30_000) as connection:
+                try:
+                    page = await worker.answer(connection, query, formula)
+                except ReadModelNotReady:
+                    continue
+                rows = await connection.fetch(
+                    "SELECT title FROM unified_content_with_tags WHERE title LIKE 'turn %' ORDER BY title"
+                )
+            assert [item.title for item in page.items] == [row["title"] for row in rows]
+            assert page.total_count == len(rows)
+            answers += 1
+        return answers
+
+    workers = [IndexEngine(CODEC, gear.settings, IndexReader(memory)) for memory in (1 << 26, 1 << 26, 3_000)]
+    _, *counts = await asyncio.gather(write(), *(read(worker) for worker in (*workers, workers[0])))
+    assert all(count > 5 for count in counts)
+    await gear.verify()

@@ -1,0 +1,52 @@
+"""Terms of changed rows, and the line through refresh times: pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pinakes.view import facts
+from pinakes.view.facts import Facts, RowChange, terms
+from pinakes.view.projection import fit
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def known(tags: tuple[int, ...] = (), title: str = "Castle", *, private: bool = False, creator: int = 1) -> Facts:
+    return Facts("image", creator, private, tags, title, None, None, NOW, NOW)
+
+
+def test_terms_are_those_of_both_versions() -> None:
+    change = RowChange(1, 7, None, known((1, 2), "Old tower"), known((2, 3), "New tower", private=True, creator=5))
+    expected = "source:1 type:image creator:1 creator:5 vis:public vis:private tag:1 tag:2 tag:3"
+    assert terms([change]) == sorted(f"{expected} word:old word:new word:tower".split())
+
+
+def test_terms_are_written_as_formulas_write_them() -> None:
+    change = RowChange(1, 7, None, None, known(title="été 東京"))
+    assert {'word:"été"', 'word:"東京"'} <= set(terms([change]))
+
+
+def test_a_field_with_too_many_terms_stands_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "MAX_TERMS", 3)
+    found = terms([RowChange(1, 7, None, known((1, 2)), known((3, 4)))])
+    assert "tag:*" in found
+    assert not [term for term in found if term.startswith("tag:") and term != "tag:*"]
+    assert "word:castle" in found
+
+
+def test_projection_is_the_line_through_the_measurements() -> None:
+    line = fit([(100_000, 1.1), (500_000, 5.1), (2_000_000, 20.1)])
+    assert line is not None
+    assert line.fixed_s == pytest.approx(0.1)
+    assert line.at(50_000_000) == pytest.approx(500.1)
+    assert "3 refreshes" in str(line)
+
+
+def test_one_size_projects_in_proportion() -> None:
+    line = fit([(1000, 2.0), (1000, 4.0)])
+    assert line is not None
+    assert line.at(10_000) == pytest.approx(30.0)
+    assert fit([]) is None
+    assert fit([(0, 1.0)]) is None
