@@ -30,6 +30,7 @@ from pinakes.query.gallery_query import (
     SORT_FIELDS,
     SORT_ORDERS,
     GalleryQuery,
+    Ref,
     TagRef,
 )
 from pinakes.query.item import Item, Tag
@@ -86,7 +87,7 @@ class Gallery:
 
     items: tuple[Item, ...]
 
-    def vocabulary(self, tag: TagRef) -> Formula:
+    def vocabulary(self, tag: Ref) -> Formula:
         """The term of a tag, by number or exact name; nothing where there is none."""
         for known in TAGS:
             if tag in (known.id, known.name):

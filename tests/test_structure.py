@@ -69,7 +69,7 @@ OUTSIDE: dict[str, set[str]] = {
 }
 
 # The language is pure: what it may import beyond the standard library.
-PURE = {"query": {"itsdangerous"}, "bitmap": {"pyroaring", "numpy"}}
+PURE = {"query": {"itsdangerous", "lark"}, "bitmap": {"pyroaring", "numpy"}}
 IMPURE_STDLIB = {"asyncio", "socket", "subprocess", "time", "random", "os", "logging"}
 
 # Where SQL is put together at run time, and why it cannot stand in a .sql file.

@@ -3,6 +3,7 @@
     PinakesError
     ├── QueryError          400   the question cannot be understood
     │   ├── UnknownParameter, InvalidParameter, InvalidCursor, CursorMismatch
+    │   ├── QuerySyntax           the text of `q` does not fit its grammar
     │   └── TooManyTerms    422   understood, but over a stated ceiling
     ├── ContentError              what was sent to be stored cannot be
     │   ├── InvalidContent  422
@@ -95,6 +96,13 @@ class TooManyTerms(QueryError):
     code = "PK105"
     status = 422
     hint = "Ask with fewer or shorter terms; docs/configuration.md names the ceilings."
+
+
+class QuerySyntax(QueryError):
+    """The text of a search cannot be understood."""
+
+    code = "PK106"
+    hint = "docs/search.md has the grammar and examples."
 
 
 class ContentError(PinakesError):

@@ -16,8 +16,8 @@ from pinakes.cache.stamp import read_stamp, stamp_for
 from pinakes.engines.base import BaseEngine
 from pinakes.errors import SettingsError
 from pinakes.query.cursor import CursorCodec
-from pinakes.query.formula import Term, disj
-from pinakes.query.gallery_query import GalleryQuery, TagRef, to_formula
+from pinakes.query.formula import disj
+from pinakes.query.gallery_query import GalleryQuery, to_formula
 from pinakes.query.item import Item, Page
 from pinakes.query.sources import Source
 from pinakes.settings import Settings
@@ -71,12 +71,11 @@ class ContentService:
             return await self._understood(connection, query)
 
     async def _understood(self, connection: Connection, query: GalleryQuery) -> Understood:
-        vocabulary = await resolve(connection, query.tag_refs, query.viewer)
-        known = {Term("tag", number) for number in vocabulary.ids.values()}
+        vocabulary = await resolve(connection, query.refs, query.viewer, query.descendants)
+        known = vocabulary.known
         formula = to_formula(query, vocabulary)
-        unknown = vocabulary.unknown(query.tag_refs)
         stamp = await (stamp_for(connection, disj(known)) if known else read_stamp(connection))
-        return Understood(formula, _warnings(unknown), tuple(map(str, known)), bool(unknown), stamp)
+        return Understood(formula, vocabulary.warnings, tuple(map(str, known)), vocabulary.unknown, stamp)
 
     async def _read(self, query: GalleryQuery, timeout_ms: int | None = None) -> Reading:
         """What the engine says, all from one snapshot."""
@@ -85,7 +84,12 @@ class ContentService:
             page = await self._engine.answer(connection, query, understood.formula)
             base = page.engine == BaseEngine.name
             stamp = await stamp_for(connection, understood.formula) if base else await read_stamp(connection)
-        page = dataclasses.replace(page, warnings=understood.warnings, epoch=stamp.epoch if stamp.policy else None)
+        page = dataclasses.replace(
+            page,
+            query=query.q or None,
+            warnings=understood.warnings,
+            epoch=stamp.epoch if stamp.policy else None,
+        )
         return Reading(page, stamp if base else dataclasses.replace(stamp, exact=True), understood)
 
     async def get(self, source: Source, item_id: int, viewer: int | None) -> Item:
@@ -144,8 +148,3 @@ def _cursor_secret(settings: Settings) -> str:
     if settings.cursor_secret is None:
         raise SettingsError("cursor-secret is not set", hint="Set it to 32 or more random characters.")
     return settings.cursor_secret
-
-
-def _warnings(unknown: list[TagRef]) -> tuple[str, ...]:
-    """One line for each tag that matches nothing."""
-    return tuple(f"unknown tag {ref!r} matches nothing" for ref in unknown)

@@ -65,7 +65,7 @@ async def test_an_answer_has_everything_the_design_promises(client: httpx.AsyncC
         "prev_cursor": None,
     }
     assert answer.keys() == {
-        "items", "pagination", "engine", "as_of", "epoch", "warnings",
+        "items", "pagination", "engine", "as_of", "epoch", "query", "warnings",
         "_from_cache", "_cached_at", "_cache_ttl", "_cache_age_seconds",
     }  # fmt: skip
     assert answer["warnings"] == []

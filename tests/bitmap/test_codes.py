@@ -53,6 +53,13 @@ def test_a_bucket_starts_and_ends_where_it_says(kind: st.SearchStrategy[Any], da
             assert max(peers) == key
 
 
+@given(data=st.data())
+def test_many_codes_of_texts_are_the_codes_one_by_one(data: st.DataObject) -> None:
+    code = cut_code(sorted(data.draw(st.lists(TEXTS, max_size=30))))
+    asked = data.draw(st.lists(TEXTS, max_size=30))
+    assert code.many(asked).tolist() == [code(key) for key in asked]
+
+
 @pytest.mark.parametrize(("kind", "dtype"), [(FLOATS, np.float64), (INTS, np.int64)])
 @given(data=st.data())
 def test_many_codes_at_once_are_the_codes_one_by_one(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import numpy as np
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from pinakes.bitmap.deltas import Delta, DeltaSet
 from pinakes.bitmap.lru import BitmapCache
+from pinakes.bitmap.making import from_sorted
 from pinakes.bitmap.segments import SEGMENT, assemble, cut, decode, encode, segment_of
 
 docs = st.integers(0, 5 * SEGMENT) | st.sampled_from([0, SEGMENT - 1, SEGMENT, 2 * SEGMENT - 1, 2**31 - 1])
@@ -26,6 +28,16 @@ def test_a_bitmap_is_the_union_of_its_segments(members: set[int]) -> None:
 @given(sets)
 def test_bytes_give_the_same_set_back(members: set[int]) -> None:
     assert set(decode(encode(BitMap(members)))) == members
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.001, 0.02, 0.05, 0.07, 0.5, 1.0]), st.integers(1, 200_000))
+@settings(max_examples=40)
+def test_bitmaps_made_from_arrays_are_those_made_one_by_one(seed: int, share: float, span: int) -> None:
+    rng = np.random.default_rng(seed)
+    members = (np.flatnonzero(rng.random(span) < share) + seed // 2).astype(np.uint32)
+    made = from_sorted(members)
+    assert made == BitMap(members)
+    assert encode(made) == encode(BitMap(members))
 
 
 @given(sets, st.lists(st.tuples(docs, st.sets(st.sampled_from(TERMS)), st.sets(st.sampled_from(TERMS))), max_size=12))

@@ -31,13 +31,17 @@ class CountingService(ContentService):
     def __init__(self, pool: Pool, settings: Settings, cache: ResultCache | None = None) -> None:
         self.computed = 0
         self.before_read: Callable[[], Any] | None = None
+        self.after_read: Callable[[Any], Any] = self._unchanged
         super().__init__(pool, settings, cache)
 
     async def _read(self, query: GalleryQuery, timeout_ms: int | None = None) -> Any:
         self.computed += 1
         if self.before_read is not None:
             await self.before_read()
-        return await super()._read(query, timeout_ms)
+        return await self.after_read(await super()._read(query, timeout_ms))
+
+    async def _unchanged(self, reading: Any) -> Any:
+        return reading
 
 
 @dataclass

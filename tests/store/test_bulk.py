@@ -6,6 +6,7 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import numpy as np
@@ -27,7 +28,7 @@ async def _add(load: BulkLoad, source: Source, prefix: str, count: int) -> list[
     tags = await load.tags(["all", "0", "1", "2"])
     rows = np.repeat(np.arange(count), 2)
     tag_ids = np.stack([np.full(count, tags[0]), tags[1 + np.arange(count) % 3]], axis=1).ravel()
-    columns = {
+    columns: dict[str, list[Any]] = {
         "external_id": [f"{prefix}:{n}" for n in range(count)],
         "title": [f"Title\t{n}\\ with\nodd \r characters" for n in range(count)],
         "creator_id": [users["ada"]] * count,
@@ -36,7 +37,7 @@ async def _add(load: BulkLoad, source: Source, prefix: str, count: int) -> list[
         "quality_score": [n / 7 if n % 3 else None for n in range(count)],
         "created_at": [datetime(1545, 1, 1, tzinfo=UTC)] * count,
     }
-    return (await load.add(source, columns, rows, tag_ids)).tolist()
+    return [int(number) for number in await load.add(source, columns, rows, tag_ids)]
 
 
 async def _counts(pool: Pool) -> tuple[int, int, int]:

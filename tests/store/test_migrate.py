@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import asyncpg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from pg_schema import Schema, describe
 from pinakes.errors import SchemaMismatch, StoreUnavailable
@@ -103,3 +106,10 @@ async def test_head_is_required(pool: Pool, blank_database_url: str) -> None:
 async def test_a_source_is_listed_with_its_table(pool: Pool) -> None:
     rows = await pool.fetch("SELECT code, name, table_name FROM sources ORDER BY code")
     assert [tuple(row) for row in rows] == [(source.code, source.name, source.table) for source in SOURCES]
+
+
+def test_file_names_are_the_revisions_alembic_finds() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(scripts.__file__).parent))
+    found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(found[::-1]) == revisions()

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pinakes.view import facts
 from pinakes.view.facts import Facts, RowChange, terms
 from pinakes.view.projection import fit
+from pinakes.view.wait import Ring
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -50,3 +53,21 @@ def test_one_size_projects_in_proportion() -> None:
     assert line.at(10_000) == pytest.approx(30.0)
     assert fit([]) is None
     assert fit([(0, 1.0)]) is None
+
+
+@given(low=st.integers(3, 50), span=st.integers(0, 20), data=st.data())
+def test_a_ring_shows_what_its_snapshot_sees(low: int, span: int, data: st.DataObject) -> None:
+    still_open = data.draw(st.sets(st.integers(low, low + span - 1))) if span else set()
+    payload = f"7 {low}:{low + span}:{','.join(map(str, sorted(still_open)))}"
+    ring = Ring.parse(payload)
+    assert ring is not None
+    assert ring.epoch == 7
+    number = data.draw(st.integers(1, 90))
+    expected = number < low + span and number not in still_open
+    assert ring.shows(str(number)) == expected
+
+
+def test_a_message_without_a_whole_snapshot_says_nothing() -> None:
+    assert Ring.parse("7 ") is None
+    assert Ring.parse("7 3:9:" + ",".join(["123456"] * 1200)) is None
+    assert Ring.parse("") is None

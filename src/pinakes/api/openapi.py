@@ -84,6 +84,7 @@ SCHEMAS: dict[str, Any] = {
             "engine": _TEXT,
             "as_of": _TIME,
             "epoch": {"type": ["integer", "null"]},
+            "query": {"type": ["string", "null"], "description": "`q` as it was understood, in canonical form."},
             "warnings": {"type": "array", "items": _TEXT},
             "_from_cache": {"type": "boolean"},
             "_cached_at": {"type": ["string", "null"], "format": "date-time"},

@@ -25,7 +25,7 @@ MAX_TAGS_LISTED = 1000
 DEFAULT_TAGS_LISTED = 100
 
 Schema: TypeAlias = Mapping[str, Any]
-Terms: TypeAlias = Literal["none", "one", "words"]
+Terms: TypeAlias = Literal["none", "one", "words", "query"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,21 @@ def _moment(name: str, doc: str) -> Parameter:
     return Parameter(name, doc, values.moment, values.MOMENT, schema)
 
 
-UNIFIED: tuple[Parameter, ...] = (
-    _whole("page", "Page number. Not together with `cursor`.", MAX_PAGE, 1),
-    _whole("page_size", "Items on a page.", MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE),
+FILTERS: tuple[Parameter, ...] = (
     Parameter(
-        "cursor",
-        "Continues where an answer's `next_cursor` or `prev_cursor` left off; the rest of the query must be the same.",
+        "q",
+        "The search box: tags, words and fields such as `score:>0.5`, `created:2023`, `by:name`. See docs/search.md.",
         values.text,
-        "a cursor from an earlier answer",
-        {"type": "string"},
+        "a text of the search language",
+        {"type": "string", "default": "", "examples": ['landscape -people ~rain ~snow "morning light" score:>=0.7']},
+        empty=True,
+        terms="query",
+    ),
+    _choice(
+        "descendants",
+        "Whether tags also find what is tagged with one below them. Not given: those in `q` do, the others do not.",
+        ("true", "false"),
+        None,
     ),
     _choice(
         "content_source_types",
@@ -104,8 +110,6 @@ UNIFIED: tuple[Parameter, ...] = (
         empty=True,
         terms="words",
     ),
-    _choice("sort_field", "What items are ordered by. Items without a value come last.", SORT_FIELDS, "created_at"),
-    _choice("sort_order", "Direction of the order.", SORT_ORDERS, "desc"),
     _whole("tag", "A tag by its number; see `tag_match`.", values.MAX_INTEGER, repeatable=True, terms="one"),
     _tag_names("tag_names", "A tag by its name; see `tag_match`."),
     _choice("tag_match", "Whether items carry any or all of `tag` and `tag_names`.", ("any", "all"), "any"),
@@ -116,6 +120,26 @@ UNIFIED: tuple[Parameter, ...] = (
     _moment("created_before", "Created earlier than that."),
     Parameter("min_quality", "Least quality score.", values.number, values.NUMBER, {"type": "number"}),
     Parameter("max_quality", "Greatest quality score.", values.number, values.NUMBER, {"type": "number"}),
+)
+"""What narrows the gallery; every route that takes the current filter takes these."""
+
+SORTING: tuple[Parameter, ...] = (
+    _choice("sort_field", "What items are ordered by. Items without a value come last.", SORT_FIELDS, "created_at"),
+    _choice("sort_order", "Direction of the order.", SORT_ORDERS, "desc"),
+)
+
+UNIFIED: tuple[Parameter, ...] = (
+    _whole("page", "Page number. Not together with `cursor`.", MAX_PAGE, 1),
+    _whole("page_size", "Items on a page.", MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE),
+    Parameter(
+        "cursor",
+        "Continues where an answer's `next_cursor` or `prev_cursor` left off; the rest of the query must be the same.",
+        values.text,
+        "a cursor from an earlier answer",
+        {"type": "string"},
+    ),
+    *SORTING,
+    *FILTERS,
     _choice("use_cache", "Whether a stored answer will do, and this one may be stored.", ("true", "false"), "true"),
 )
 

@@ -21,6 +21,8 @@ from pinakes.api.parameters import UNIFIED, Parameter
 from pinakes.api.problem import shown
 from pinakes.errors import InvalidParameter, TooManyTerms, UnknownParameter
 from pinakes.query.gallery_query import GalleryQuery, TagRef
+from pinakes.query.language.parser import parse
+from pinakes.query.language.syntax import leaves
 from pinakes.query.text import words
 from pinakes.settings import Settings
 
@@ -66,7 +68,14 @@ class QueryParser:
         return self._remembered(raw, viewer) if len(raw) <= MEMO_BYTES else self._parse(raw, viewer)
 
     def _parse(self, raw: bytes, viewer: int | None) -> GalleryQuery:
-        given = read(raw, UNIFIED, self._settings)
+        return self.query_of(read(raw, UNIFIED, self._settings), viewer)
+
+    def query_of(self, given: Given, viewer: int | None) -> GalleryQuery:
+        """The gallery query in the values of a route that takes filters, and perhaps order and pages.
+
+        Raises:
+            InvalidParameter: values contradict each other.
+        """
         any_of, all_of = _tags(given)
         page_size = given.one("page_size", self._settings.default_page_size)
         if page_size > self._settings.max_page_size:
@@ -81,6 +90,7 @@ class QueryParser:
             )
         _in_order(given, "min_quality", "max_quality")
         _in_order(given, "created_after", "created_before")
+        _one_order(given)
         return GalleryQuery(
             tags_all=all_of,
             tags_any=any_of,
@@ -94,6 +104,8 @@ class QueryParser:
             created_before=given.one("created_before"),
             min_quality=given.one("min_quality"),
             max_quality=given.one("max_quality"),
+            q=given.one("q", ""),
+            descendants=None if "descendants" not in given.lists else given.one("descendants") == "true",
             sort_field=given.one("sort_field", "created_at"),
             sort_order=given.one("sort_order", "desc"),
             page=given.one("page", 1),
@@ -125,6 +137,8 @@ def read(raw: bytes, table: tuple[Parameter, ...], settings: Settings) -> Given:
         if parameter is None:
             raise UnknownParameter(f"There is no parameter {shown(name)}.", parameter=name[:100], allowed=list(known))
         text = _decode(raw_value, name)
+        if parameter.terms == "query":
+            given.terms += _query_terms(text, settings)
         if parameter.terms == "words" and (size := len(text.encode())) > settings.max_search_bytes:
             raise TooManyTerms(
                 f"{name} is {size:,} bytes long.",
@@ -212,6 +226,26 @@ def _tags(given: Given) -> tuple[tuple[TagRef, ...], tuple[TagRef, ...]]:
             allowed="either tags_any, or tag and tag_names with tag_match=any",
         )
     return any_of or simple, all_of
+
+
+def _query_terms(text: str, settings: Settings) -> int:
+    """How many terms `q` has; what is wrong with it is found here."""
+    condition = parse(text, max_bytes=settings.max_query_bytes, max_terms=settings.max_terms).condition
+    return 0 if condition is None else sum(1 for _ in leaves(condition))
+
+
+def _one_order(given: Given) -> None:
+    """That `q` and the parameters do not name two orders."""
+    question = parse(given.one("q", ""), max_bytes=2**24, max_terms=2**20)
+    field = {"created": "created_at", "updated": "updated_at", "quality": "quality_score"}
+    for name, told in (
+        ("sort_field", field.get(question.order or "", question.order)),
+        ("sort_order", question.direction),
+    ):
+        if told is not None and given.one(name, told) != told:
+            raise InvalidParameter(
+                f"q says {told}, and {name} says {given.one(name)}.", parameter=name, allowed=f"{told}, or nothing"
+            )
 
 
 def _in_order(given: Given, least: str, most: str) -> None:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes import errors
-from pinakes.api import cache, gallery, health, items, tags
+from pinakes.api import cache, gallery, health, items, tags, view
 from pinakes.api.openapi import ID, SOURCE_TYPE, operation
 from pinakes.api.parameters import TAGS, UNIFIED, VIEW_REFRESH
 

@@ -159,14 +159,16 @@ def main(arguments: list[str] | None = None) -> None:
         spent["all", "evaluate"].append(best[0])
         spent["all", "window"].append(best[1])
     out = sys.stdout
-    out.write(f"{options.docs:,} docs, {options.queries} queries; window p50 {int(np.median(sizes))} max {max(sizes)}\n")
+    out.write(
+        f"{options.docs:,} docs, {options.queries} queries; window p50 {int(np.median(sizes))} max {max(sizes)}\n"
+    )
     out.write(f"{'':24}{'n':>6}{'p50 ms':>9}{'p95':>9}{'p99':>9}{'max':>9}\n")
     for (what, stage), times in sorted(spent.items()):
         p50, p95, p99, worst = np.percentile(np.asarray(times) * 1e3, (50, 95, 99, 100))
         out.write(f"{what + ' ' + stage:24}{len(times):6}{p50:9.2f}{p95:9.2f}{p99:9.2f}{worst:9.2f}\n")
-    for field in ORDER_FIELDS:
-        held = sum(size_of(bitmap) for term, bitmap in source.bitmaps.items() if term.startswith((f"{field}<", f"{field}@", f"{field}#")))  # fmt: skip  # noqa: E501
-        out.write(f"{field}: {held / options.docs:.2f} bytes a document\n")
+    for name in ORDER_FIELDS:
+        held = sum(size_of(bitmap) for term, bitmap in source.bitmaps.items() if term.startswith((f"{name}<", f"{name}@", f"{name}#")))  # fmt: skip  # noqa: E501
+        out.write(f"{name}: {held / options.docs:.2f} bytes a document\n")
 
 
 if __name__ == "__main__":

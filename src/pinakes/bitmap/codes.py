@@ -18,7 +18,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ class SortCode:
     def many(self, keys: Keys) -> npt.NDArray[np.uint16]:
         """The codes of many keys of the field's kind: what calling it on each would give."""
         if not isinstance(keys, np.ndarray):
-            return np.fromiter(map(self, keys), np.uint16, len(keys))
+            return self._many_texts(cast("Sequence[str]", keys))
         if self.high is None:
             return np.full(len(keys), ABOVE, np.uint16)
         cuts = np.asarray(self.cuts, keys.dtype)
@@ -72,6 +72,21 @@ class SortCode:
             codes[over] = ABOVE + self._beyond_many(keys[over] - _number(self.high), TOP - ABOVE)
             codes[under] = BELOW - 1 - self._beyond_many(_number(self.cuts[0]) - keys[under], BELOW - 1)
         return codes.astype(np.uint16)
+
+    def _many_texts(self, keys: Sequence[str]) -> npt.NDArray[np.uint16]:
+        """Sorted once, each bucket is a run: its ends are searched among the keys, not the keys among the cuts."""
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        ordered = [keys[place] for place in order]
+        first = bisect_left(ordered, self.cuts[0]) if self.cuts else 0
+        last = bisect_right(ordered, self.high) if self.high is not None else 0
+        starts = [first, *(bisect_left(ordered, cut) for cut in self.cuts[1:]), last]
+        codes = np.empty(len(keys), np.uint16)
+        codes[first:last] = np.repeat(np.asarray(self.numbers, np.uint16), np.diff(starts)) if self.cuts else 0
+        for place in (*range(first), *range(last, len(keys))):
+            codes[place] = self(ordered[place])
+        found = np.empty(len(keys), np.uint16)
+        found[np.asarray(order, np.int64)] = codes
+        return found
 
     def starts_at(self, key: Key) -> bool:
         """Whether `key` is the smallest of those with its code."""

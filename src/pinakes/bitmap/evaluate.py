@@ -1,9 +1,9 @@
 """Evaluation: a formula as the set of documents it is true of.
 
-Two leaves cannot be decided by bitmaps alone: a phrase (its words may stand apart) and the edge
-buckets of a range. So the answer is a pair of bounds, `certain` ⊆ truth ⊆ `possible`; where both
-are the same object the answer is exact, and otherwise only the documents between them need to be
-looked at. The bounds of Not swap, those of And and Or are taken side by side.
+Three leaves cannot be decided by bitmaps alone: a phrase (its words may stand apart), the edge
+buckets of a range, and the number of tags. So the answer is a pair of bounds, `certain` ⊆ truth ⊆
+`possible`; where both are the same object the answer is exact, and otherwise only the documents
+between them need to be looked at. The bounds of Not swap, those of And and Or are taken side by side.
 
 Every operand is evaluated *within* what the operands before it left over: And takes the smallest
 first and Nots last, so the work follows the smallest set and not the whole gallery. Or unites its
@@ -21,7 +21,7 @@ from pinakes.bitmap import terms
 from pinakes.bitmap.ladder import less
 from pinakes.bitmap.source import TermSource
 from pinakes.bitmap.terms import NULLABLE
-from pinakes.query.formula import And, Everything, Formula, Not, Nothing, Or, Phrase, Range, Term, leaves
+from pinakes.query.formula import And, Everything, Formula, Not, Nothing, Or, Phrase, Range, Tagged, Term, leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,8 @@ class _Evaluation:
                 return Bounds(BitMap(), candidates) if candidates else _exact(candidates)
             case Range():
                 return self._range(formula, self._all() if within is None else within)
+            case Tagged():
+                return Bounds(BitMap(), self._all() if within is None else within)
             case Not(part):
                 return self._without(_exact(self._all() if within is None else within), part)
             case And(parts):

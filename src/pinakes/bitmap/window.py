@@ -17,7 +17,7 @@ from pinakes.bitmap.source import TermSource
 from pinakes.bitmap.terms import NULLABLE
 from pinakes.query.gallery_query import SortField, SortOrder
 
-LIMIT = 128
+LIMIT = 64
 """Windows are about this long, or as long as the page. Sorting so many rows costs less than narrowing further."""
 
 

@@ -71,6 +71,7 @@ def write(page: Page) -> tuple[bytes, bytes]:
         {
             "items": [item(one) for one in page.items],
             "pagination": {name: getattr(page, name) for name in _PAGINATION},
+            "query": page.query,
             "warnings": page.warnings,
         }
     )[:-1]
@@ -84,6 +85,7 @@ def read(constant: bytes) -> Page:
     pagination = {name: told["pagination"][name] for name in _PAGINATION if name != "total_pages"}
     return Page(
         items=tuple(_item(one) for one in told["items"]),
+        query=told["query"],
         warnings=tuple(told["warnings"]),
         engine=told["engine"],
         as_of=datetime.fromisoformat(told["as_of"]),

@@ -224,7 +224,8 @@ class ResultCache:
         """Whether an answer last known right at `right_ms` may still be given."""
         mirror = self.mirror
         return (
-            mirror.current()
+            self.options.serve_stale
+            and mirror.current()
             and mirror.heading is not None
             and not entry.expired(now_ms)
             and now_ms - max(right_ms, entry.created_ms) <= self.options.window_ms

@@ -3,7 +3,7 @@
 The canonical text of a question names everything its answer depends on besides the data: the
 format of the body, the incarnation of the database, the namespace (a digest of the settings that
 show in an answer: cursor secret, count budget), the scope, the formula, order, page or cursor, page
-size, engine, and the warnings about tags that do not exist. Its blake2b digest is the key; the text
+size, engine, the text of `q`, and the warnings about its names. Its blake2b digest is the key; the text
 itself is stored with the entry and compared on every read, so not even a collision can serve one
 question's answer to another.
 
@@ -23,7 +23,7 @@ from pinakes.cache import bound as rule
 from pinakes.query.formula import And, Formula, Or, Phrase, Term, leaves
 from pinakes.query.gallery_query import GalleryQuery
 
-BODY_FORMAT = 1
+BODY_FORMAT = 2
 """Raised whenever the bytes of a body change for the same page."""
 
 NAMES = "names"
@@ -96,6 +96,7 @@ def ask(
         f"order:{query.sort_field} {query.sort_order}",
         f"{place}",
         f"size:{query.page_size}",
+        f"query:{query.q!r}",
         *(f"warning:{warning!r}" for warning in warnings),
     )
     return Question(formula, _kind(formula), public, "\n".join(lines))

@@ -39,6 +39,7 @@ class Options:
     lease_ms: int = 600
     wait_s: float = 10.0
     early_beta: float = 1.0
+    serve_stale: bool = True
 
     def ttl_of(self, kind: Kind) -> int:
         """The time to live of a new answer, jittered downwards so that the stated one is never exceeded."""

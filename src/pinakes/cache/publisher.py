@@ -54,6 +54,16 @@ class State:
     changes: list[tuple[int, list[str]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One look at both sides: the clocks stood at `head` at `before_ms`, and then PostgreSQL said `state`."""
+
+    clocks: Clocks
+    head: int | None
+    before_ms: int
+    state: State
+
+
 async def read_state(connection: Connection, since: int | None) -> State:
     """The state now, and the changes after epoch `since` (None: none are wanted)."""
     sql = load("cache", "pinakes.cache.sql")
@@ -98,28 +108,35 @@ class Publisher:
         self._wake.set()
 
     async def step(self, *, rest: bool = False) -> bool:
-        """Publishes what there is; False when there was no need (`rest`) or PostgreSQL moved on meanwhile.
+        """Publishes what there is; False when there was no need (`rest`) or somebody moved on meanwhile.
 
         Raises:
             CacheFailure: Redis did not take it.
             OSError, asyncpg.PostgresError, TimeoutError: PostgreSQL did not answer.
         """
+        found = await self.look(rest=rest)
+        return found is not None and await self.publish(found)
+
+    async def look(self, *, rest: bool = False) -> Found | None:
+        """What there is to publish; None when there is no need, or it must be looked at again."""
         connection = await self._connected()
         incarnation = await self._incarnation(connection)
         clocks = Clocks(self._link, incarnation)
         time, scores = await self._link.pipeline([("TIME",), ("ZMSCORE", clocks.key, HEAD, AT)], probe=True)
         before_ms = int(time[0]) * _MS + int(time[1]) // _MS
         if rest and scores[1] is not None and 0 <= before_ms - float(scores[1]) < self._interval * _MS * 0.8:
-            return False
+            return None
         head = None if scores[0] is None else int(scores[0])
         async with asyncio.timeout(_PG_LIMIT_S):
             state = await read_state(connection, head)
         if state.stamp.incarnation != incarnation:
             self._known = None
-            return False
-        return await self._publish(clocks, head, before_ms, state)
+            return None
+        return Found(clocks, head, before_ms, state)
 
-    async def _publish(self, clocks: Clocks, head: int | None, before_ms: int, state: State) -> bool:
+    async def publish(self, found: Found) -> bool:
+        """Publishes what was found, however long ago; False when the clocks went back since."""
+        clocks, head, state = found.clocks, found.head, found.state
         epoch = state.stamp.epoch
         if head is not None and epoch < head:
             raise CacheFailure(
@@ -133,10 +150,10 @@ class Publisher:
         stands = await clocks.publish(
             since,
             epoch,
-            before_ms - _behind(state),
+            found.before_ms - _behind(state),
             list(touched.items()),
             floor=self._floor(clocks.incarnation, epoch),
-            forget_before_ms=before_ms - int(self._keep_s * _MS),
+            forget_before_ms=found.before_ms - int(self._keep_s * _MS),
             window_ms=self._window_ms,
         )
         if stands is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pinakes.query.formula import Formula
+from pinakes.query.formula import Formula, Term, assume
 from pinakes.query.sources import SOURCES
 from pinakes.store.compiler import VIEW_COLUMNS, Compiler, table_columns
 from pinakes.store.pool import Connection
@@ -63,7 +63,8 @@ async def _disturbed(connection: Connection, formula: Formula) -> bool:
         return True
     for source in SOURCES:
         compiler = Compiler()
-        condition = compiler.condition(formula, table_columns(source), probe=True)
+        here = assume(formula, {str(Term("source", other.code)): other is source for other in SOURCES})
+        condition = compiler.condition(here, table_columns(source), probe=True)
         fresh = for_source(sql["waiting_fresh"], source).replace("{code}", str(source.code))
         if await connection.fetchval(fresh.replace("{condition}", condition), *compiler.values):
             return True

@@ -1,4 +1,4 @@
-"""`pinakes worker`: keeps the read model up to date."""
+"""`pinakes worker`: keeps the read model up to date. Run as a module, it is a child of another command."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import logging
 import click
 
 from pinakes.cli.common import connection_options, run_async, status
+from pinakes.cli.lifeline import end_with_parent
 from pinakes.embedded import connected
 from pinakes.settings import Settings
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import open_pool
-from pinakes.worker.main import work
+from pinakes.worker.main import main, work
 
 
 @click.command()
@@ -35,3 +36,8 @@ async def _work(settings: Settings) -> None:
             await pool.close()
         click.echo("Keeping the read model (Ctrl-C ends it)", err=True)
         await work(live)
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    main()

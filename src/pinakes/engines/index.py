@@ -3,7 +3,7 @@
 1. The formula becomes a set of documents, in memory (`bitmap.evaluate`); its size is the total.
 2. What bitmaps cannot decide (phrases, the edges of ranges) is looked up among those documents.
 3. The page's place in the order becomes a window of about a hundred documents (`bitmap.window`).
-4. PostgreSQL sorts the window by the real values, and the page's items are read by key.
+4. PostgreSQL sorts the window by the real values and gives the page's rows, in one statement.
 
 All statements run in the request's one snapshot, and the bitmaps are those of its epoch, so the
 answer is exactly the state of that epoch. Steps 1 and 3 take no await and about a millisecond at
@@ -13,7 +13,9 @@ ten million items; steps 2 and 4 cost what their few rows cost.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from pyroaring import BitMap
@@ -28,12 +30,13 @@ from pinakes.index.reader import IndexReader, RequestSource, State
 from pinakes.query.cursor import Cursor, CursorCodec
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
-from pinakes.query.item import Page
-from pinakes.query.order import SortValue
+from pinakes.query.item import Item, Page, Tag
+from pinakes.query.order import SortValue, sort_value
 from pinakes.settings import Settings
 from pinakes.store.compiler import VIEW_COLUMNS, Compiler
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.view.definition import COLUMNS
 from pinakes.view.reading import DEFAULT_STALENESS_S, hydrate
 
 NAME = "index"
@@ -42,6 +45,8 @@ RECHECK_LIMIT = 50_000
 """More documents in doubt than this are another engine's work: looking at each would take seconds."""
 
 _SQL = load("rows", "pinakes.index.sql")
+_SHOWN = tuple(column for column in COLUMNS if column not in {"source_type", "tags"})
+_COLUMNS = ", ".join("stored." + column for column in _SHOWN)
 
 
 @dataclass(slots=True)
@@ -112,28 +117,16 @@ class IndexEngine:
         if not at_any_age and state.age_s > allowed:
             raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
         trace.mark("state")
-        found = await self._find(_Request(connection, state, query, cursor, trace), formula)
-        selection = await self._select(connection, query, cursor, found)
-        trace.mark("order")
+        asked = _Request(connection, state, query, cursor, trace)
+        found = await self._find(asked, formula)
+        page = await self._page(asked, formula, found)
+        trace.mark("page")
         trace.facts |= {
             "total": found.total,
             "window": len(found.window.docs),
             "loaded": sorted(state.loaded),
             "rounds": state.rounds,
         }
-        page = await finish(
-            connection,
-            query,
-            formula,
-            selection,
-            self._codec,
-            backward=False,
-            engine=NAME,
-            as_of=state.at,
-            epoch=state.epoch,
-            read=hydrate,
-        )
-        trace.mark("hydrate")
         return page
 
     async def explain(self, connection: Connection, query: GalleryQuery, formula: Formula) -> dict[str, Any]:
@@ -176,23 +169,60 @@ class IndexEngine:
         rows = await connection.fetch(sql, *compiler.values)
         return bounds.certain | BitMap(row["doc"] for row in rows)
 
-    async def _select(
-        self, connection: Connection, query: GalleryQuery, cursor: Cursor | None, found: _Found
-    ) -> Selection:
-        """The page's keys in order."""
-        start, first, size = found.start, found.window.first, query.page_size
+    async def _page(self, asked: _Request, formula: Formula, found: _Found) -> Page:
+        """The page, from its window."""
+        query, size = asked.query, asked.query.page_size
+        items: list[Item] | None = None
         keys: list[tuple[int, int, SortValue]] = []
-        if found.window.docs:
-            skip, count = (0, len(found.window.docs)) if cursor else (start - first, size)
-            sql = _SQL["page"].replace("{field}", query.sort_field)
-            sql = sql.replace("{way}", "ASC" if query.sort_order == "asc" else "DESC")
-            rows = await connection.fetch(sql, list(found.window.docs), skip, count)
-            keys = [(row["source"], row["id"], row["key"]) for row in rows]
-        if cursor is not None:
-            start = first + _standing(keys, cursor, query)
-            start -= size if cursor.side == "before" else 0
+        start, docs = found.start, list(found.window.docs)
+        if asked.cursor is None and docs:
+            items = await read_page(asked.connection, query, docs, start - found.window.first)
+            keys = [(item.source, item.id, sort_value(item, query.sort_field)) for item in items]
+        elif asked.cursor is not None:
+            keys = await _keys(asked.connection, query, docs) if docs else []
+            first = found.window.first
+            start = first + _standing(keys, asked.cursor, query) - (size if asked.cursor.side == "before" else 0)
             keys = keys[max(start - first, 0) : max(start + size - first, 0)]
-        return Selection(keys, start + size < found.total, start > 0, found.total, "exact")
+        selection = Selection(keys, start + size < found.total, start > 0, found.total, "exact")
+
+        async def read(connection: Connection, wanted: Sequence[tuple[int, int]]) -> list[Item]:
+            return await hydrate(connection, wanted) if items is None else items
+
+        state = asked.state
+        return await finish(
+            asked.connection, query, formula, selection, self._codec,
+            backward=False, engine=NAME, as_of=state.at, epoch=state.epoch, read=read,
+        )  # fmt: skip
+
+
+async def read_page(connection: Connection, query: GalleryQuery, docs: list[int], skip: int) -> list[Item]:
+    """The items of a page out of the window `docs`, in order. One statement for the rows and all their tags."""
+    sql = _SQL["page"].replace("{columns}", _COLUMNS)
+    rows = await connection.fetch(_ordered(sql, query), docs, skip, query.page_size)
+    if not rows:
+        return []
+    first = rows[0]
+    named = zip(first["tag_ids"] or (), first["tag_names"] or (), first["tag_categories"] or (), strict=True)
+    tags = {number: Tag(number, name, category) for number, name, category in named}
+    return [
+        Item(
+            source=row["source"],
+            **{column: row[column] for column in _SHOWN},
+            tags=tuple(sorted((tags[number] for number in row["tags"] if number in tags), key=attrgetter("name"))),
+        )
+        for row in rows
+    ]
+
+
+async def _keys(connection: Connection, query: GalleryQuery, docs: list[int]) -> list[tuple[int, int, SortValue]]:
+    rows = await connection.fetch(_ordered(_SQL["keys"], query), docs)
+    return [(row["source"], row["id"], row["key"]) for row in rows]
+
+
+def _ordered(sql: str, query: GalleryQuery) -> str:
+    """`sql` with the order of `query`; both words come from closed lists."""
+    way = "ASC" if query.sort_order == "asc" else "DESC"
+    return sql.replace("{field}", query.sort_field).replace("{way}", way)
 
 
 def _locate(source: RequestSource, hits: BitMap, query: GalleryQuery, cursor: Cursor | None) -> _Found:

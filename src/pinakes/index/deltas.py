@@ -1,8 +1,11 @@
 """The applier's part: what an epoch changed about terms, written in the epoch's own transaction.
 
 `DeltaWriter` is an observer of the applier. It serves every generation that is live or being built,
-since codes differ between them; facts are the same for all. An epoch of a hundred items changes
-about four thousand terms and makes one row of some 150 kB.
+since codes differ between them; facts are the same for all. A generation that missed an epoch,
+because some applier ran without this observer, is left behind for good: nobody uses it any more,
+and the next build begins anew.
+
+An epoch of a hundred items changes about four thousand terms and makes one row of some 150 kB.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class DeltaWriter:
 
     async def __call__(self, connection: Connection, epoch: int, changes: Sequence[RowChange]) -> None:
         """Called by the applier with its epoch and the rows that changed."""
-        followed = [row["generation"] for row in await connection.fetch(_GENERATIONS["followed"])]
+        followed = [row["generation"] for row in await connection.fetch(_GENERATIONS["followed"], epoch)]
         self._codes = {generation: codes for generation, codes in self._codes.items() if generation in followed}
         if not changes:
             return

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from asyncpg.exceptions import SerializationError
 from pyroaring import BitMap
 
 from pinakes.bitmap.deltas import Delta, DeltaSet
@@ -52,7 +53,14 @@ async def fold_if_due(
 
 
 async def fold(connection: Connection, *, keep_s: float = KEEP_S) -> Folded | None:
-    """Folds every delta there is; None where there is none, or another folder is at work."""
+    """Folds every delta there is; None where there is none, another folder is at work, or a build came first."""
+    try:
+        return await _fold(connection, keep_s)
+    except SerializationError:
+        return None
+
+
+async def _fold(connection: Connection, keep_s: float) -> Folded | None:
     async with connection.transaction(isolation="repeatable_read"):
         if not await connection.fetchval(_SQL["try_fold_lock"], *_LOCK):
             return None

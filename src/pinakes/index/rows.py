@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pyroaring import BitMap
 
 from pinakes.bitmap import terms
+from pinakes.bitmap.making import from_sorted
 from pinakes.bitmap.segments import SEGMENT, SEGMENT_BITS
 from pinakes.bitmap.terms import ORDER_FIELDS, PREFIX, Key, OrderField
 from pinakes.index.codes import Codes
@@ -105,6 +106,11 @@ class SegmentRows:
             return
         columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
         low = columns["doc"]
+        if (low[1:] < low[:-1]).any():
+            order = np.argsort(low)
+            columns = {name: column[order] for name, column in columns.items()}
+            self._titles = [self._titles[place] for place in order.tolist()]
+            low = columns["doc"]
         yield terms.ALL, self._bitmap(low)
         yield from self._fact_columns(columns, low)
         yield from ((f"tag:{number}", docs) for number, docs in self._grouped(np.concatenate(self._tag_pairs)))
@@ -150,36 +156,38 @@ class SegmentRows:
         if not len(pairs):
             return
         pairs = np.sort(pairs)
+        pairs = pairs[np.concatenate(([True], pairs[1:] != pairs[:-1]))]
         numbers = pairs >> np.uint64(SEGMENT_BITS)
         docs = ((pairs & np.uint64(SEGMENT - 1)) + np.uint64(self._base)).astype(np.uint32)
         starts = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
         stops = np.concatenate((starts[1:], [len(pairs)])).tolist()
         for number, start, stop in zip(numbers[starts].tolist(), starts.tolist(), stops, strict=True):
-            yield number, BitMap(docs[start:stop])
+            yield number, from_sorted(docs[start:stop])
 
     def _bitmap(self, low: U64) -> BitMap:
-        return BitMap((low + np.uint64(self._base)).astype(np.uint32))
+        return from_sorted((low + np.uint64(self._base)).astype(np.uint32))
 
 
 def ladder_bitmaps(
     field: OrderField, codes: npt.NDArray[np.uint16], docs: npt.NDArray[np.uint32]
 ) -> Iterator[tuple[str, BitMap]]:
     """The steps, bands and slices of documents with these codes."""
-    for k in range(1, terms.STEPS):
-        chosen = docs[codes < k * (65_536 // terms.STEPS)]
-        if len(chosen):
-            yield terms.step(field, k), BitMap(chosen)
     for bit in range(terms.SLICES):
         chosen = docs[codes >> bit & 1 == 1]
         if len(chosen):
-            yield terms.slice_(field, bit), BitMap(chosen)
+            yield terms.slice_(field, bit), from_sorted(chosen)
     bands = (codes >> terms.SLICES).astype(np.uint8)
     order = np.argsort(bands, kind="stable")
     edges = np.searchsorted(bands[order], np.arange(terms.BANDS + 1))
+    under = BitMap()
     for number in range(terms.BANDS):
+        if number and number % terms.BANDS_A_STEP == 0 and under:
+            yield terms.step(field, number // terms.BANDS_A_STEP), under.copy()
         chosen = docs[order[edges[number] : edges[number + 1]]]
         if len(chosen):
-            yield terms.band(field, number), BitMap(chosen)
+            docs_in_band = from_sorted(chosen)
+            under |= docs_in_band
+            yield terms.band(field, number), docs_in_band
 
 
 def sample_keys(rows: Sequence[Any]) -> dict[OrderField, list[Key]]:

@@ -2,9 +2,9 @@
 
 A *term* is one fact about an item, written `field:value`: `tag:17`, `source:1`, `type:image`,
 `creator:42`, `vis:public`, `word:castle`. Besides terms there are two leaves that are not single
-facts: a `Phrase` (adjacent words) and a `Range` (an interval of a sort field). Every reader of a
-formula (`matches`, the SQL compiler, the bitmap engine, the cache's clock bound) is a short
-interpreter over these nine classes.
+facts: a `Phrase` (adjacent words), a `Range` (an interval of a sort field) and a `Tagged` (how many
+tags there are). Every reader of a formula (`matches`, the SQL compiler, the bitmap engine, the
+cache's clock bound) is a short interpreter over these ten classes.
 
 Trees are built only through `conj`, `disj` and `negate`, which keep them in one shape:
 
@@ -94,6 +94,17 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Tagged:
+    """`low` ≤ number of tags, and ≤ `high` where there is one."""
+
+    low: int
+    high: int | None = None
+
+    def __str__(self) -> str:
+        return f"tags:[{self.low}..{'' if self.high is None else self.high}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """True where `part` is false."""
 
@@ -123,8 +134,8 @@ class Or:
         return "(" + " | ".join(map(str, self.parts)) + ")"
 
 
-Leaf: TypeAlias = Term | Phrase | Range
-Formula: TypeAlias = Everything | Nothing | Term | Phrase | Range | Not | And | Or
+Leaf: TypeAlias = Term | Phrase | Range | Tagged
+Formula: TypeAlias = Everything | Nothing | Term | Phrase | Range | Tagged | Not | And | Or
 
 EVERYTHING = Everything()
 NOTHING = Nothing()
@@ -189,9 +200,9 @@ def _assemble(flat: dict[str, Formula], empty: Formula, node: type[And] | type[O
 
 
 def leaves(formula: Formula) -> Iterator[Leaf]:
-    """Every term, phrase and range of `formula`, repeated as often as it stands there."""
+    """Every term, phrase, range and count of `formula`, repeated as often as it stands there."""
     match formula:
-        case Term() | Phrase() | Range():
+        case Term() | Phrase() | Range() | Tagged():
             yield formula
         case Not(part):
             yield from leaves(part)
@@ -218,7 +229,7 @@ def assume(formula: Formula, facts: dict[str, bool]) -> Formula:
             return conj(assume(part, facts) for part in parts)
         case Or(parts):
             return disj(assume(part, facts) for part in parts)
-        case Term() | Phrase() | Range():
+        case Term() | Phrase() | Range() | Tagged():
             known = facts.get(str(formula))
             return formula if known is None else EVERYTHING if known else NOTHING
         case _:

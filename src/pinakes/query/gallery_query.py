@@ -15,6 +15,10 @@ Semantics that are easy to get wrong, and are tested by name:
   nothing, in `tags_none` it removes nothing.
 * `created_after` is inclusive, `created_before` exclusive, so intervals join without overlap;
   both quality bounds are inclusive. An item without a score is in no quality range.
+* `q` is a text of the search box (`pinakes.query.language`) and combines with the rest by And. It is
+  kept as canonical text; an order it names replaces `sort_field` and `sort_order`.
+* `descendants`: whether a tag also finds what is tagged with one below it in the hierarchy; None
+  means yes for tags named in `q` and no for the other parameters.
 """
 
 from __future__ import annotations
@@ -27,10 +31,15 @@ from typing import Literal, TypeAlias, get_args
 from pinakes.errors import InvalidParameter
 from pinakes.query import formula as f
 from pinakes.query.formula import Formula, Range, Term
+from pinakes.query.language import meaning
+from pinakes.query.language.parser import parse
+from pinakes.query.language.syntax import Name, Question, names
 from pinakes.query.search import parse_search
 from pinakes.query.sources import SOURCES
 
 TagRef: TypeAlias = int | str
+Ref: TypeAlias = TagRef | Name
+"""What must be looked up: tags by number or name, and the names in `q`."""
 SortField: TypeAlias = Literal["created_at", "updated_at", "quality_score", "title"]
 SortOrder: TypeAlias = Literal["asc", "desc"]
 CreatorFilter: TypeAlias = Literal["all", "user", "community"]
@@ -46,6 +55,9 @@ DEFAULT_PAGE_SIZE = 25
 MAX_PAGE_SIZE = 1000
 # Offsets stay within bigint: MAX_PAGE * MAX_PAGE_SIZE < 2**63.
 MAX_PAGE = 10**12
+# Beyond every ceiling that can be set for requests: whoever makes a query in Python has no other.
+_MAX_Q_BYTES = 2**24
+_MAX_Q_TERMS = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +67,7 @@ class GalleryQuery:
     Raises:
         InvalidParameter: a value is outside its closed list or its bounds. Checked here too, and not only
             where requests are read, because sort fields become column names.
+        QuerySyntax: `q` does not fit its grammar.
     """
 
     tags_all: tuple[TagRef, ...] = ()
@@ -69,6 +82,8 @@ class GalleryQuery:
     created_before: datetime | None = None
     min_quality: float | None = None
     max_quality: float | None = None
+    q: str = ""
+    descendants: bool | None = None
     sort_field: SortField = "created_at"
     sort_order: SortOrder = "desc"
     page: int = 1
@@ -84,10 +99,25 @@ class GalleryQuery:
             _one_of("content_source_types", chosen, CONTENT_SOURCE_TYPES)
         _within("page", self.page, 1, MAX_PAGE)
         _within("page_size", self.page_size, 1, MAX_PAGE_SIZE)
+        if self.q:
+            question = self.question
+            object.__setattr__(self, "q", str(question))
+            object.__setattr__(self, "sort_field", _SORT_FIELD.get(question.order or "", self.sort_field))
+            object.__setattr__(self, "sort_order", question.direction or self.sort_order)
+
+    @property
+    def question(self) -> Question:
+        """What `q` says."""
+        return parse(self.q, max_bytes=_MAX_Q_BYTES, max_terms=_MAX_Q_TERMS)
+
+    @property
+    def refs(self) -> frozenset[Ref]:
+        """Everything the query names that must be looked up."""
+        return self.tag_refs | names(self.question.condition) if self.q else self.tag_refs
 
     @property
     def tag_refs(self) -> frozenset[TagRef]:
-        """Every tag the query names, by number or name."""
+        """Every tag the parameters name, by number or name."""
         return frozenset((*self.tags_all, *self.tags_any, *self.tags_none))
 
 
@@ -103,8 +133,15 @@ def _within(parameter: str, value: int, low: int, high: int) -> None:
         )
 
 
-Vocabulary: TypeAlias = Callable[[TagRef], Formula]
-"""A tag as asked -> the formula it stands for: its term, or `NOTHING` when there is no such tag."""
+_SORT_FIELD: dict[str, SortField] = {
+    "created": "created_at",
+    "updated": "updated_at",
+    "quality": "quality_score",
+    "title": "title",
+}
+
+Vocabulary: TypeAlias = Callable[[Ref], Formula]
+"""A name as asked -> the formula it stands for: a tag's term, those of a family, or `NOTHING`."""
 
 
 def to_formula(query: GalleryQuery, vocabulary: Vocabulary) -> Formula:
@@ -128,6 +165,8 @@ def _conditions(query: GalleryQuery, vocabulary: Vocabulary) -> Iterable[Formula
         yield Range("created_at", query.created_after, query.created_before, open_high=query.created_before is not None)
     if query.min_quality is not None or query.max_quality is not None:
         yield Range("quality_score", query.min_quality, query.max_quality)
+    if query.q and (condition := query.question.condition) is not None:
+        yield meaning.to_formula(condition, vocabulary, query.user_id)
 
 
 def visible_to(viewer: int | None) -> Formula:

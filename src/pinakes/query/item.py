@@ -52,7 +52,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of an answer. `page` is None when a cursor was followed."""
+    """One page of an answer. `page` is None when a cursor was followed; `query` is `q` as it was understood."""
 
     items: tuple[Item, ...]
     total_count: int
@@ -66,6 +66,7 @@ class Page:
     engine: str
     as_of: datetime
     epoch: int | None = None
+    query: str | None = None
     warnings: tuple[str, ...] = field(default=())
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pinakes.query.cursor import Cursor
-from pinakes.query.formula import And, Everything, Formula, Not, Nothing, Or, Phrase, Range, Term
+from pinakes.query.formula import And, Everything, Formula, Not, Nothing, Or, Phrase, Range, Tagged, Term
 from pinakes.query.gallery_query import SortField, SortOrder
 from pinakes.query.item import Item
 from pinakes.query.order import ordered, position
@@ -30,6 +30,8 @@ def matches(formula: Formula, item: Item) -> bool:
             return any(contains_phrase(words(text), wanted) for text in (item.title, item.prompt or ""))
         case Range():
             return _range(formula, item)
+        case Tagged(low, high):
+            return low <= len(item.tags) and (high is None or len(item.tags) <= high)
         case Not(part):
             return not matches(part, item)
         case And(parts):

@@ -172,7 +172,7 @@ class BulkLoad:
     async def tags(self, names: Sequence[str], categories: Sequence[str] | None = None) -> NDArray[np.int64]:
         """The numbers of tags, in the order of `names`; those that do not exist are made.
 
-        A tag that exists keeps its category.
+        A tag that exists keeps its category. An alias has its tag's number, so numbers can repeat.
         """
         given = dict(zip(names, categories or [""] * len(names), strict=True))
         wanted = sorted(given)

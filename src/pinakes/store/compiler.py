@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pinakes.query.formula import And, Everything, Formula, Not, Nothing, Or, Phrase, Range, Term
+from pinakes.query.formula import And, Everything, Formula, Not, Nothing, Or, Phrase, Range, Tagged, Term
 from pinakes.query.sources import Source
 
 
@@ -56,7 +56,9 @@ class Compiler:
         self.values.append(value)
         return f"${len(self.values)}::{kind}"
 
-    def condition(self, formula: Formula, columns: Columns, *, probe: bool = False) -> str:
+    def condition(  # noqa: C901 (one case a kind of node)
+        self, formula: Formula, columns: Columns, *, probe: bool = False
+    ) -> str:
         """`formula` as a condition. With `probe`, tags are looked up row by row and never joined, so
         that the planner keeps walking the sort order it was given.
         """
@@ -73,6 +75,8 @@ class Compiler:
                 return self._phrase(words, columns)
             case Range():
                 return self._range(formula, columns)
+            case Tagged():
+                return self._tag_count(formula, columns)
             case Not(part):
                 return f"({self.condition(part, columns, probe=probe)}) IS NOT TRUE"
             case And(parts):
@@ -130,6 +134,19 @@ class Compiler:
     @staticmethod
     def _lexemes(columns: Columns) -> str:
         return f"pinakes_lexemes({columns.of('title')}, {columns.of('prompt')})"
+
+    def _tag_count(self, asked: Tagged, columns: Columns) -> str:
+        """How many tags; a table's taggings are counted no further than the answer needs."""
+        if columns.tags is not None:
+            carried = f"cardinality({columns.tags})"
+        else:
+            enough = self.bind((asked.low if asked.high is None else asked.high + 1), "bigint")
+            lookup = f"FROM {columns.tags_table} AS t WHERE t.content_id = {columns.of('id')} LIMIT {enough}"
+            some = f"FROM (SELECT 1 {lookup}) AS carried"
+            carried = f"(SELECT count(*) {some})"
+        if asked.high is None:
+            return f"{carried} >= {self.bind(asked.low, 'bigint')}"
+        return f"{carried} BETWEEN {self.bind(asked.low, 'bigint')} AND {self.bind(asked.high, 'bigint')}"
 
     def _range(self, asked: Range, columns: Columns) -> str:
         column = columns.of(asked.field)

@@ -6,6 +6,7 @@ these rules:
 
 * Somebody else's private item does not exist; somebody else's public item is not yours to change.
   An administrator of content may change both.
+* An alias of a tag is its tag, whoever names it.
 * Tags come before rows: unknown tags are created in sorted order, then the row is locked or made.
   All writers that keep this order never wait for each other in a circle.
 * `updated_at` only grows, even where clocks do not, so it names a version of the item.
@@ -28,7 +29,7 @@ from asyncpg import exceptions as pg
 from pinakes.errors import Conflict, Forbidden, InvalidContent, NotFound, StaleVersion, StoreError
 from pinakes.query.item import Item, Tag
 from pinakes.query.sources import SOURCE_BY_CODE, SOURCES, Source
-from pinakes.store import tags
+from pinakes.store import aliases, tags
 from pinakes.store.draft import MAX_TAGS, Author, Change, Draft
 from pinakes.store.pool import Connection, translate_errors
 from pinakes.store.queries import for_source, load
@@ -107,7 +108,7 @@ async def create(conn: Connection, source: Source, draft: Draft, author: Author)
     _require_own(creator, author)
     values = {**draft.columns(), "creator_id": creator}
     async with _writing(conn, source, creator, author):
-        tag_ids = await tags.ensure(conn, draft.tags)
+        tag_ids = await tags.ensure(conn, await aliases.resolved(conn, draft.tags))
         item_id = await conn.fetchval(_sql("create", source), values)
         await conn.execute(_sql("add_taggings", source), item_id, sorted(tag_ids.values()))
         return await _find(conn, source, item_id)
@@ -131,6 +132,7 @@ async def update(  # noqa: PLR0917 (what, by whom, and of which version)
         _require_writable(await _find(conn, source, item_id), author)
         if creator is not None:
             _require_own(creator, author)
+        change = await _without_aliases(conn, change)
         tag_ids = await tags.ensure(conn, change.named_tags())
         before = await _lock(conn, source, item_id, author)
         _require_version(before, if_match, change)
@@ -164,6 +166,13 @@ async def delete(conn: Connection, source: Source, item_id: int, author: Author,
         _require_version(before, if_match)
         await conn.execute(_sql("remove_all_taggings", source), item_id)
         await conn.execute(_sql("delete", source), item_id)
+
+
+async def _without_aliases(conn: Connection, change: Change) -> Change:
+    """`change` with tags named by their own names."""
+    given = {name: getattr(change, name) for name in ("tags", "tags_add", "tags_remove")}
+    named = {name: await aliases.resolved(conn, tags) for name, tags in given.items() if tags}
+    return change.model_copy(update=named) if named else change
 
 
 _TAGS_ALLOWED = f"at most {MAX_TAGS:,} tags on an item"

@@ -7,109 +7,46 @@ wait for each other; the second then finds nothing to do.
 
 from __future__ import annotations
 
-import re
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from pinakes.errors import SchemaMismatch, StoreUnavailable
+from pinakes.store.pool import Connection, Pool
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from asyncpg.pool import PoolConnectionProxy
-    from asyncpg.protocol import Record
-
-    Executor = asyncpg.Pool[Record] | asyncpg.Connection[Record] | PoolConnectionProxy[Record]
-
-_SCRIPTS = Path(__file__).parent / "migrations"
-# Any fixed number would do; this one spells "pinakes".
-_LOCK_KEY = int.from_bytes(b"pinakes", "big")
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    return config
+_VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """Every known revision, oldest first."""
-    walk = ScriptDirectory.from_config(_config()).walk_revisions()
-    return tuple(script.revision for script in walk)[::-1]
+    """Every known revision, oldest first: the numbers that the files' names begin with."""
+    return tuple(sorted(path.name.split("_")[0] for path in _VERSIONS.glob("[0-9]*_*.py")))
 
 
 async def migrate(database_url: str, target: str = "head") -> list[str]:
     """Go to revision `target` ("head", "base" or a revision), up or down; the revisions run, in order.
 
-    Raises: SchemaMismatch when the target or the database's revision is unknown.
+    Raises:
+        SchemaMismatch: the target or the database's revision is unknown, or a statement failed.
+        StoreUnavailable: the database cannot be reached.
     """
-    applied: list[str] = []
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=_locked(database_url), poolclass=NullPool)
-    try:
-        async with engine.connect() as connection:
-            at = await connection.run_sync(_current_sync)
-            await connection.rollback()
-            step = _direction(at, target)
-            config = _config()
-            config.attributes["applied"] = applied
-
-            def run(sync_connection: Connection) -> None:
-                config.attributes["connection"] = sync_connection
-                step(config, target)
-
-            await connection.run_sync(run)
-    except (DBAPIError, asyncpg.PostgresError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise SchemaMismatch(f"The migration was stopped: {cause}", hint="Nothing of it was kept.") from error
-    finally:
-        await engine.dispose()
+    # Late, because Alembic takes half a second to import.
+    runner = import_module("pinakes.store.migrations.runner")
+    applied: list[str] = await runner.run(partial(_connect, database_url), target, partial(_is_down, target))
     return applied
 
 
-def _locked(database_url: str) -> Callable[[], Awaitable[asyncpg.Connection[Record]]]:
-    """Connects and takes the migrators' lock, which ends with the connection."""
-
-    async def connect() -> asyncpg.Connection[Record]:
-        try:
-            connection = await asyncpg.connect(database_url)
-        except (OSError, asyncpg.PostgresError) as error:
-            raise StoreUnavailable(f"The database cannot be reached: {error}") from error
-        await connection.execute("SELECT set_config('statement_timeout', '0', false)")
-        await connection.execute(f"SELECT pg_advisory_lock({_LOCK_KEY})")
-        return connection
-
-    return connect
-
-
-def _current_sync(connection: Connection) -> str | None:
-    if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar() is None:
-        return None
-    revision = connection.exec_driver_sql("SELECT max(version_num) FROM alembic_version").scalar()
-    return None if revision is None else str(revision)
-
-
-def _direction(at: str | None, target: str) -> Callable[[Config, str], None]:
-    """Alembic's command that leads from `at` to `target`."""
+def _is_down(target: str, at: str | None) -> bool:
+    """Whether `target` lies below revision `at`."""
     order = ("base", *revisions())
     if at is not None and at not in order:
         raise _unknown(at)
     goal = order[-1] if target == "head" else target
     if goal not in order:
         raise SchemaMismatch(f"There is no revision {target!r}; known are {', '.join(order)} and head.", hint="")
-    if order.index(goal) < order.index(at or "base"):
-        return command.downgrade
-    return command.upgrade
+    return order.index(goal) < order.index(at or "base")
 
 
 def _unknown(at: str) -> SchemaMismatch:
@@ -119,29 +56,34 @@ def _unknown(at: str) -> SchemaMismatch:
     )
 
 
-async def current(database_url: str) -> str | None:
-    """The revision the database is at; None when it is new."""
+async def _connect(database_url: str) -> asyncpg.Connection[asyncpg.Record]:
     try:
-        connection = await asyncpg.connect(database_url)
+        return await asyncpg.connect(database_url)
     except (OSError, asyncpg.PostgresError) as error:
         raise StoreUnavailable(f"The database cannot be reached: {error}") from error
+
+
+async def current(database_url: str) -> str | None:
+    """The revision the database is at; None when it is new."""
+    connection = await _connect(database_url)
     try:
         return await _current(connection)
     finally:
         await connection.close()
 
 
-async def _current(executor: Executor) -> str | None:
+async def _current(executor: Pool | Connection) -> str | None:
     if await executor.fetchval("SELECT to_regclass('alembic_version')") is None:
         return None
     revision = await executor.fetchval("SELECT max(version_num) FROM alembic_version")
     return None if revision is None else str(revision)
 
 
-async def require_head(pool: asyncpg.Pool[Record]) -> None:
+async def require_head(pool: Pool) -> None:
     """Returns if the schema is the one this version needs.
 
-    Raises: SchemaMismatch otherwise.
+    Raises:
+        SchemaMismatch: it is not.
     """
     at = await _current(pool)
     head = revisions()[-1]
@@ -149,6 +91,6 @@ async def require_head(pool: asyncpg.Pool[Record]) -> None:
         return
     if at is None:
         raise SchemaMismatch(f"The database has no Pinakes schema yet; revision {head} is needed.")
-    if not re.fullmatch("|".join(map(re.escape, revisions())), at):
+    if at not in revisions():
         raise _unknown(at)
     raise SchemaMismatch(f"The database is at revision {at}; revision {head} is needed.")

@@ -1,39 +1,64 @@
-"""The tags a query names: which exist for the viewer, and how many items carry each.
+"""What the names in a query mean: tags, aliases, tags below them, patterns, creators.
+
+Whether a tag or creator *exists* for a viewer means that an item they can see has it: otherwise the
+warning about an unknown one would tell strangers what private items have. A tag asked for with its
+descendants exists where any of them does.
 
 Cardinalities are exact sums of maintained counts (`tag_counts` plus `tag_count_deltas`) over all
-items, private ones included; they choose plans and are never shown. Whether a tag *exists* for a
-viewer means that an item they can see carries it: otherwise the warning about an unknown tag
-would tell strangers which tags private items have.
+items, private ones included; they choose plans and are never shown. Where a pattern has to be cut,
+visible items decide, counted up to `COUNTED`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pinakes.query.formula import NOTHING, Formula, Term
-from pinakes.query.gallery_query import TagRef
+from pinakes.errors import TooManyTerms
+from pinakes.query.formula import NOTHING, Formula, Term, disj, leaves
+from pinakes.query.gallery_query import Ref
+from pinakes.query.language.meaning import spellings
+from pinakes.query.language.syntax import Creator, Pattern, TagName, Word
 from pinakes.query.sources import SOURCES
+from pinakes.query.text import words
+from pinakes.store.compiler import all_words
 from pinakes.store.pool import Connection
 from pinakes.store.queries import for_source, load
 
 INT4_MAX = 2**31 - 1
 
+MAX_FAMILY = 5000
+"""Tags that all descendants of a query's tags may be together; more is an error, since leaving some out is wrong."""
+
+MAX_MATCHES = 500
+"""Tags a pattern may stand for; the most used ones, where it has more."""
+
+MAX_CANDIDATES = 20_000
+"""Names looked at for one pattern."""
+
+MAX_CREATORS = 50
+"""Users one `by:` may stand for."""
+
+COUNTED = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a query's tags mean: number or name -> tag id, for those the viewer may know."""
+    """What a query's names mean to this viewer. `unknown`: some of them mean nothing."""
 
-    ids: Mapping[TagRef, int] = field(default_factory=dict)
+    meanings: Mapping[Ref, Formula] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    unknown: bool = False
 
-    def __call__(self, ref: TagRef) -> Formula:
+    def __call__(self, ref: Ref) -> Formula:
         """The formula `ref` stands for."""
-        tag_id = self.ids.get(ref)
-        return NOTHING if tag_id is None else Term("tag", tag_id)
+        return self.meanings.get(ref, NOTHING)
 
-    def unknown(self, refs: frozenset[TagRef]) -> list[TagRef]:
-        """Those of `refs` that match nothing, numbers first, in order."""
-        return sorted((ref for ref in refs if ref not in self.ids), key=lambda ref: (isinstance(ref, str), str(ref)))
+    @property
+    def known(self) -> frozenset[Term]:
+        """Every term that some name stands for."""
+        return frozenset(leaf for each in self.meanings.values() for leaf in leaves(each) if isinstance(leaf, Term))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +78,208 @@ class Cardinalities:
         return max(self.rows.get(source, 0), known, 1)
 
 
-async def resolve(connection: Connection, refs: frozenset[TagRef], viewer: int | None) -> Vocabulary:
-    """The vocabulary for `refs`, as far as `viewer` may know it."""
+async def resolve(
+    connection: Connection, refs: frozenset[Ref], viewer: int | None, descendants: bool | None = None
+) -> Vocabulary:
+    """The vocabulary for `refs`, as far as `viewer` may know it. `descendants` as in `GalleryQuery`.
+
+    Raises:
+        TooManyTerms: the tags below those asked for are too many.
+    """
     if not refs:
         return Vocabulary()
-    sql = load("vocabulary")
-    names = [ref for ref in refs if isinstance(ref, str)]
-    numbers = [ref for ref in refs if isinstance(ref, int) and 0 <= ref <= INT4_MAX]
-    found = await connection.fetch(sql["resolve_tags"], names, numbers)
-    unseen = {row["id"] for row in found}
-    visible: set[int] = set()
-    for source in SOURCES:
-        if not unseen:
-            break
-        seen = await connection.fetch(for_source(sql["tag_is_visible"], source), sorted(unseen), viewer)
-        visible.update(row["tag_id"] for row in seen)
-        unseen -= visible
-    ids: dict[TagRef, int] = {}
-    for row in found:
-        if row["id"] in visible:
-            ids.update({ref: row["id"] for ref in (row["name"], row["id"]) if ref in refs})
-    return Vocabulary(ids)
+    lookup = _Lookup(connection, viewer, descendants)
+    await lookup.tags([ref for ref in refs if isinstance(ref, int | str | Word | TagName)])
+    for pattern in sorted((ref for ref in refs if isinstance(ref, Pattern)), key=str):
+        await lookup.pattern(pattern)
+    for creator in sorted((ref for ref in refs if isinstance(ref, Creator)), key=str):
+        await lookup.creator(creator)
+    lookup.report(refs)
+    return Vocabulary(lookup.meanings, tuple(lookup.warnings), lookup.unknown)
+
+
+class _Lookup:
+    """One vocabulary in the making."""
+
+    def __init__(self, connection: Connection, viewer: int | None, descendants: bool | None) -> None:
+        self._connection = connection
+        self._viewer = viewer
+        self._descendants = descendants
+        self._sql = load("vocabulary")
+        self.meanings: dict[Ref, Formula] = {}
+        self.warnings: list[str] = []
+        self.unknown = False
+
+    async def tags(self, refs: Collection[int | str | Word | TagName]) -> None:
+        """Names and numbers of tags, aliases followed."""
+        if not refs:
+            return
+        names = sorted({name for ref in refs for name in _names(ref)})
+        numbers = [ref for ref in refs if isinstance(ref, int) and 0 <= ref <= INT4_MAX]
+        found = await self._connection.fetch(self._sql["resolve_tags"], names, numbers)
+        by_number = {row["id"] for row in found}
+        by_alias = {row["alias"]: row for row in found if row["alias"] is not None}
+        by_name = by_alias | {row["name"]: row for row in found if row["alias"] is None}
+        chosen: dict[int | str | Word | TagName, list[tuple[int, str | None]]] = {}
+        for ref in refs:
+            if isinstance(ref, int):
+                chosen[ref] = [(ref, None)] if ref in by_number else []
+            else:
+                rows = [by_name[name] for name in _names(ref) if name in by_name]
+                chosen[ref] = [(row["id"], row["name"] if row["alias"] is not None else None) for row in rows]
+        families = await self._families({tag for ref, tags in chosen.items() for tag, _ in tags if self._descends(ref)})
+        visible = await self._visible(
+            {each for tags in chosen.values() for tag, _ in tags for each in families.get(tag, {tag})}
+        )
+        for ref, tags in sorted(chosen.items(), key=lambda pair: str(pair[0])):
+            for tag, alias_of in tags:
+                family = families[tag] if self._descends(ref) else {tag}
+                if not visible.isdisjoint(family):
+                    self.meanings[ref] = _any_tag(family)
+                    if alias_of is not None:
+                        self.warnings.append(f"{_shown(ref)!r} is an alias of {alias_of!r}")
+                    break
+
+    def _descends(self, ref: Ref) -> bool:
+        return not isinstance(ref, int | str) if self._descendants is None else self._descendants
+
+    async def pattern(self, ref: Pattern) -> None:
+        """The tags like `ref`, in its first spelling that any visible tag has."""
+        for text in spellings(ref.text):
+            rows = await self._connection.fetch(self._sql["match_pattern"], _like(text), MAX_CANDIDATES + 1)
+            tags = [row["id"] for row in rows[:MAX_CANDIDATES]]
+            families = await self._families(set(tags) if self._descends(ref) else set())
+            visible = await self._visible(set(tags).union(*families.values()))
+            matched = [tag for tag in tags if not visible.isdisjoint(families.get(tag, {tag}))]
+            if not matched:
+                continue
+            if len(rows) > MAX_CANDIDATES:
+                self.warnings.append(f"{ref.text!r} was compared with the first {MAX_CANDIDATES:,} names only")
+            if len(matched) > MAX_MATCHES:
+                self.warnings.append(
+                    f"{ref.text!r} stands for {len(matched):,} tags; the {MAX_MATCHES:,} most used were taken"
+                )
+                matched = await self._most_used(matched)
+            self.meanings[ref] = _any_tag({each for tag in matched for each in families.get(tag, {tag})})
+            return
+
+    async def _most_used(self, tags: list[int]) -> list[int]:
+        """The `MAX_MATCHES` of `tags` on most visible items; equal ones, and those beyond `COUNTED`, by name."""
+        items: Counter[int] = Counter()
+        for source in SOURCES:
+            sql = for_source(self._sql["visible_up_to"], source)
+            for row in await self._connection.fetch(sql, tags, self._viewer, COUNTED):
+                items[row["tag_id"]] += row["items"]
+        return sorted(tags, key=lambda tag: -min(items[tag], COUNTED))[:MAX_MATCHES]
+
+    async def creator(self, ref: Creator) -> None:
+        """The user of this name, or else the users with these words in their names."""
+        names = spellings(ref.name)
+        rows = await self._connection.fetch(self._sql["users_named"], list(names))
+        rows = sorted(rows, key=lambda row: names.index(row["username"]))
+        visible = await self._with_items({row["id"] for row in rows})
+        exact = next((row for row in rows if row["id"] in visible), None)
+        if exact is not None:
+            self.meanings[ref] = Term("creator", exact["id"])
+            return
+        wanted = words(ref.name)
+        if not wanted:
+            return
+        rows = await self._connection.fetch(self._sql["users_with_words"], all_words(wanted), MAX_CANDIDATES)
+        visible = await self._with_items({row["id"] for row in rows})
+        found = [row for row in rows if row["id"] in visible]
+        if not found:
+            return
+        self.meanings[ref] = disj(Term("creator", row["id"]) for row in found[:MAX_CREATORS])
+        told = ", ".join(repr(row["username"]) for row in found[:3])
+        more = f" and {len(found) - 3:,} more" if len(found) > 3 else ""
+        cut = f"; the first {MAX_CREATORS} were taken" if len(found) > MAX_CREATORS else ""
+        self.warnings.append(f"by:{ref.name!r} stands for {told}{more}{cut}")
+
+    def report(self, refs: Iterable[Ref]) -> None:
+        """Warnings about what means nothing: numbers first, then by name."""
+        missing = [ref for ref in refs if ref not in self.meanings]
+        self.unknown = bool(missing)
+        missing.sort(key=lambda ref: (not isinstance(ref, int), str(_shown(ref)), str(type(ref))))
+        self.warnings[:0] = [_missing(ref) for ref in missing]
+
+    async def _families(self, tags: set[int]) -> dict[int, set[int]]:
+        """Every one of `tags` with all that stand below it."""
+        if not tags:
+            return {}
+        rows = await self._connection.fetch(self._sql["families"], sorted(tags), MAX_FAMILY + len(tags) + 1)
+        if len(rows) > MAX_FAMILY + len(tags):
+            raise TooManyTerms(
+                "Too many tags stand below the tags of the query.",
+                hint="Ask with descendants=false, or for narrower tags.",
+                allowed=f"at most {MAX_FAMILY:,} tags below those asked for",
+            )
+        found: dict[int, set[int]] = defaultdict(set)
+        for row in rows:
+            found[row["root"]].add(row["id"])
+        return found
+
+    async def _visible(self, tags: set[int]) -> set[int]:
+        """Those of `tags` that an item the viewer may see carries."""
+        return await self._seen("tag_is_visible", "tag_id", tags)
+
+    async def _with_items(self, creators: set[int]) -> set[int]:
+        """Those of `creators` with an item the viewer may see."""
+        return await self._seen("creator_is_visible", "creator_id", creators)
+
+    async def _seen(self, query: str, column: str, asked: set[int]) -> set[int]:
+        unseen, visible = set(asked), set[int]()
+        for source in SOURCES:
+            if not unseen:
+                break
+            rows = await self._connection.fetch(for_source(self._sql[query], source), sorted(unseen), self._viewer)
+            visible.update(row[column] for row in rows)
+            unseen -= visible
+        return visible
+
+
+def _like(pattern: str) -> str:
+    """`pattern` as LIKE has it; only `*` is special."""
+    return "".join("%" if c == "*" else f"\\{c}" if c in "%_\\" else c for c in pattern)
+
+
+def _any_tag(tags: Iterable[int]) -> Formula:
+    return disj(Term("tag", tag) for tag in tags)
+
+
+def _names(ref: int | str | Word | TagName) -> tuple[str, ...]:
+    """What `ref` may be called, best first; parameters name tags exactly."""
+    match ref:
+        case Word(text) | TagName(text):
+            return spellings(text)
+        case str():
+            return (ref,)
+        case _:
+            return ()
+
+
+def _shown(ref: Ref) -> int | str:
+    """`ref` as it was typed."""
+    match ref:
+        case int() | str():
+            return ref
+        case Word(text) | Pattern(text):
+            return text
+        case TagName(name) | Creator(name):
+            return name
+
+
+def _missing(ref: Ref) -> str:
+    """The warning that `ref` means nothing."""
+    match ref:
+        case Word(text) if words(text):
+            return f"there is no tag {text!r}; it is searched in title and prompt"
+        case Creator(name):
+            return f"unknown user {name!r} matches nothing"
+        case Pattern(text):
+            return f"no tag is like {text!r}, so it matches nothing"
+        case _:
+            return f"unknown tag {_shown(ref)!r} matches nothing"
 
 
 async def cardinalities(connection: Connection, tags: set[int]) -> Cardinalities:

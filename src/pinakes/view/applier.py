@@ -68,7 +68,7 @@ class Applier:
             for observer in self.observers:
                 await observer(connection, number, changes)
             await connection.execute(epochs.SQL["log"], number, len(changes), touched)
-            await connection.execute(epochs.SQL["announce"], number)
+            await connection.execute(epochs.SQL["announce"])
         return Applied(number, tuple(changes), tuple(touched), taken, drained)
 
 

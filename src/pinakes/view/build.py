@@ -98,7 +98,7 @@ async def build(
         relation = f"{NAME}_next"
         await connection.execute(epochs.SQL["log_refresh"], "build", policy, epoch, taken, items, relation)
         await connection.execute(epochs.SQL["prune_refreshes"], KEEP_REFRESHES)
-        await connection.execute(epochs.SQL["announce"], epoch)
+        await connection.execute(epochs.SQL["announce"])
         await _exchange(connection, plain=plain, sleep=sleep)
     await connection.execute(SQL["vacuum"])
     return Built(epoch, items)

@@ -50,7 +50,7 @@ async def refresh(connection: Connection) -> Refreshed | None:
         touched = [EVERYTHING] if wide else sorted({*terms(changes), *marked})
         number = await connection.fetchval(epochs.SQL["advance"], 0, True)
         await connection.execute(epochs.SQL["log"], number, len(changes), touched)
-        await connection.execute(epochs.SQL["announce"], number)
+        await connection.execute(epochs.SQL["announce"])
         policy, items = (await read_epoch(connection)).policy, await connection.fetchval(SQL["size"])
         await connection.execute(epochs.SQL["log_refresh"], "refresh", policy, number, taken, items, NAME)
         await connection.execute(epochs.SQL["prune_refreshes"], KEEP_REFRESHES)

@@ -17,10 +17,13 @@ from typing import Any
 
 import asyncpg
 
+from pinakes.errors import PinakesError
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection, translate_errors
 
 HANG_S = 15
+# What a session may end with and a new one may not: lost connections, refused locks, restarts.
+PASSING = (PinakesError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 # Any fixed pair would do; these spell "pina" and "view".
 _LOCK = (int.from_bytes(b"pina", "big"), int.from_bytes(b"view", "big"))
 

@@ -5,16 +5,19 @@ whose whole queue was applied, so the write is visible as soon as that snapshot 
 exact, whatever other transactions do, and no clock takes part. Works under every policy; under
 `periodic` and `event` it may take minutes, so a wait has a limit and then says None.
 
-`Bell` is rung by the applier's NOTIFY after each epoch. It only shortens the wait: without it, or
-when a ring is lost, the epoch row is read again every `POLL_S`.
+`Bell` is rung by the applier's NOTIFY, which carries the epoch and that snapshot. So a process
+with one bell can have thousands of writers waiting and none of them asks the database, but for a
+look every `POLL_S` in case a ring was lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from pinakes.settings import Settings
@@ -22,7 +25,36 @@ from pinakes.store.pool import Connection, Pool, translate_errors
 from pinakes.view import epoch as epochs
 from pinakes.view.session import session
 
-POLL_S = 0.25
+POLL_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """What one announcement says: the epoch, and which transactions it has seen."""
+
+    epoch: int
+    first_open: int
+    first_unknown: int
+    open: frozenset[int]
+
+    @classmethod
+    def parse(cls, payload: str) -> Ring | None:
+        """`epoch xmin:xmax:xip,xip`; None where the snapshot was too long for a message or there is none."""
+        found = _RING.fullmatch(payload)
+        if found is None or len(payload) >= _MAX_PAYLOAD:
+            return None
+        epoch, first_open, first_unknown, still_open = found.groups()
+        numbers = frozenset(map(int, still_open.split(","))) if still_open else frozenset()
+        return cls(int(epoch), int(first_open), int(first_unknown), numbers)
+
+    def shows(self, transaction: str) -> bool:
+        """The rule of `pg_visible_in_snapshot`."""
+        number = int(transaction)
+        return number < self.first_open or (number < self.first_unknown and number not in self.open)
+
+
+_RING = re.compile(r"(\d+) (\d+):(\d+):([\d,]*)")
+_MAX_PAYLOAD = 7900
 
 
 async def transaction_id(connection: Connection) -> str:
@@ -35,18 +67,21 @@ class Bell:
 
     def __init__(self) -> None:
         self._next: asyncio.Future[None] | None = None
+        self.last: Ring | None = None
 
-    def ring(self) -> None:
+    def ring(self, payload: str = "") -> None:
         """A new epoch was announced."""
+        self.last = Ring.parse(payload)
         if self._next is not None and not self._next.done():
             self._next.set_result(None)
         self._next = None
 
-    async def heard(self, timeout_s: float) -> None:
-        """Returns at the next ring, or after `timeout_s` without one."""
+    async def heard(self, timeout_s: float) -> bool:
+        """Whether it rang within `timeout_s`."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
-        await asyncio.wait((self._next,), timeout=timeout_s)
+        done, _ = await asyncio.wait((self._next,), timeout=timeout_s)
+        return bool(done)
 
     @classmethod
     @asynccontextmanager
@@ -54,8 +89,8 @@ class Bell:
         """A bell rung by the applier, on a connection of its own."""
         bell = cls()
 
-        def rung(_connection: Any, _pid: int, _channel: str, _payload: str) -> None:
-            bell.ring()
+        def rung(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
+            bell.ring(payload)
 
         async with session(settings, "pinakes bell") as connection:
             await connection.add_listener(epochs.CHANNEL, rung)  # type: ignore[arg-type]
@@ -77,12 +112,17 @@ async def visible(
     """
     bell = bell or Bell()
     deadline = clock() + timeout_s
+    ask = bell.last is None
     while True:
-        with translate_errors():
-            epoch = await pool.fetchval(epochs.SQL["has_seen"], transaction)
-        if epoch is not None:
-            return int(epoch)
+        if bell.last is not None and bell.last.shows(transaction):
+            return bell.last.epoch
+        if ask:
+            with translate_errors():
+                epoch = await pool.fetchval(epochs.SQL["has_seen"], transaction)
+            if epoch is not None:
+                return int(epoch)
         left = deadline - clock()
         if left <= 0:
             return None
-        await bell.heard(min(POLL_S, left))
+        rang = await bell.heard(min(POLL_S, left))
+        ask = not rang or bell.last is None

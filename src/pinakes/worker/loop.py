@@ -15,15 +15,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import asyncpg
-
-from pinakes.errors import PinakesError
 from pinakes.settings import Settings
 from pinakes.view.applier import Applied
 from pinakes.view.build import Progress
 from pinakes.view.keeper import Keeper
 from pinakes.view.refresh import Refreshed
-from pinakes.view.session import session
+from pinakes.view.session import PASSING, session
 
 FIRST_PAUSE_S = 0.1
 MAX_PAUSE_S = 5.0
@@ -49,7 +46,7 @@ async def run(
                 pause = FIRST_PAUSE_S
                 while not stop.is_set():
                     await _until(stop, await keeper.step(connection))
-        except (PinakesError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except PASSING as error:
             _log.warning("the read model could not be kept: %s; next try in %.1f s", error, pause)
             await _until(stop, pause)
             pause = min(2 * pause, MAX_PAUSE_S)

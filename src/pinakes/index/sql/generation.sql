@@ -5,7 +5,11 @@
 -- index: index_generation, status
 SELECT generations.generation, generations.folded_epoch, generations.kept_epoch
 FROM index_generation AS generations
-JOIN epoch ON epoch.incarnation = generations.incarnation AND epoch.policy = 'incremental'
+JOIN index_follower AS followers ON followers.generation = generations.generation
+JOIN epoch
+    ON epoch.incarnation = generations.incarnation
+   AND epoch.epoch = followers.epoch
+   AND epoch.policy = 'incremental'
 WHERE generations.status = 'live'
 
 -- name: state
@@ -22,26 +26,38 @@ SELECT
     generations.folded_epoch,
     generations.kept_epoch
 FROM epoch
-LEFT JOIN index_generation AS generations
+LEFT JOIN (
+    index_generation AS generations
+    JOIN index_follower AS followers ON followers.generation = generations.generation
+)
     ON generations.status = 'live'
    AND generations.incarnation = epoch.incarnation
+   AND followers.epoch = epoch.epoch
    AND epoch.policy = 'incremental'
 
 -- name: followed
--- purpose: generations that need the deltas of an epoch
--- index: none; a handful of rows
-SELECT generations.generation
-FROM index_generation AS generations
-JOIN epoch ON epoch.incarnation = generations.incarnation AND epoch.policy = 'incremental'
-WHERE generations.status <> 'retired'
-ORDER BY generations.generation
+-- purpose: generations that need the deltas of epoch $1, marked as having them
+-- index: index_follower, primary key
+UPDATE index_follower AS followers
+SET epoch = $1
+FROM epoch
+JOIN index_generation AS generations ON generations.incarnation = epoch.incarnation
+WHERE epoch.policy = 'incremental'
+  AND generations.status <> 'retired'
+  AND followers.generation = generations.generation
+  AND followers.epoch = $1 - 1
+RETURNING followers.generation
 
 -- name: unfinished
 -- purpose: a build of this incarnation that was begun and not finished
 -- index: index_generation, status
 SELECT generations.generation, generations.folded_epoch, generations.docs
 FROM index_generation AS generations
-JOIN epoch ON epoch.incarnation = generations.incarnation AND epoch.policy = 'incremental'
+JOIN index_follower AS followers ON followers.generation = generations.generation
+JOIN epoch
+    ON epoch.incarnation = generations.incarnation
+   AND epoch.epoch = followers.epoch
+   AND epoch.policy = 'incremental'
 WHERE generations.status = 'building'
 
 -- name: discard_unfinished
@@ -54,11 +70,17 @@ WHERE status = 'building'
 -- name: begin
 -- purpose: a new build; the caller holds the applier's lock, so every later epoch sees it
 -- index: none
-INSERT INTO index_generation (incarnation, status, folded_epoch, kept_epoch, docs)
-SELECT epoch.incarnation, 'building', epoch.epoch, epoch.epoch, epoch.next_doc
-FROM epoch
-WHERE epoch.policy = 'incremental'
-RETURNING generation, folded_epoch, docs
+WITH begun AS (
+    INSERT INTO index_generation (incarnation, status, folded_epoch, kept_epoch, docs)
+    SELECT epoch.incarnation, 'building', epoch.epoch, epoch.epoch, epoch.next_doc
+    FROM epoch
+    WHERE epoch.policy = 'incremental'
+    RETURNING generation, folded_epoch, docs
+), followed AS (
+    INSERT INTO index_follower (generation, epoch)
+    SELECT begun.generation, begun.folded_epoch FROM begun
+)
+SELECT begun.generation, begun.docs FROM begun
 
 -- name: one_builder
 -- purpose: builds wait for each other; ends with the session
@@ -90,6 +112,9 @@ WHERE generation = $1
 SELECT epoch.epoch
 FROM epoch
 JOIN index_generation AS generations ON generations.incarnation = epoch.incarnation
+JOIN index_follower AS followers
+    ON followers.generation = generations.generation
+   AND followers.epoch = epoch.epoch
 WHERE generations.generation = $1
   AND generations.status = 'building'
 
@@ -135,6 +160,12 @@ SET status = 'live',
     folded_at = now()
 WHERE generation = $1
   AND status = 'building'
+  AND EXISTS (
+      SELECT FROM epoch
+      JOIN index_follower AS followers ON followers.epoch = epoch.epoch
+      WHERE followers.generation = index_generation.generation
+        AND epoch.incarnation = index_generation.incarnation
+  )
 
 -- name: retired
 -- purpose: generations to sweep away
@@ -168,7 +199,7 @@ SELECT
     generations.began_at,
     generations.built_at,
     generations.folded_at,
-    generations.incarnation = epoch.incarnation AS current,
+    generations.incarnation = epoch.incarnation AND followers.epoch = epoch.epoch AS current,
     epoch.epoch,
     epoch.next_doc,
     (SELECT count(*) FROM index_part AS parts WHERE parts.generation = generations.generation) AS parts,
@@ -177,6 +208,7 @@ SELECT
     (SELECT count(*) FROM term_delta AS deltas WHERE deltas.generation = generations.generation
      AND deltas.epoch > generations.folded_epoch) AS unfolded
 FROM index_generation AS generations
+JOIN index_follower AS followers ON followers.generation = generations.generation
 CROSS JOIN epoch
 ORDER BY generations.generation
 

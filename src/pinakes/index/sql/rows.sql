@@ -33,14 +33,42 @@ SELECT
 FROM unified_content_with_tags AS stored TABLESAMPLE SYSTEM ($1)
 
 -- name: page
--- purpose: keys of the documents of a window in their real order
+-- purpose: the items of a page: a window of documents in their real order, cut; tags by number, and
+--          the names of all of them in the first row
+-- index: unified_content_with_tags, doc; tags, primary key
+WITH page AS MATERIALIZED (
+    SELECT
+        stored.source_type AS source,
+        {columns},
+        stored.tags,
+        row_number() OVER (
+            ORDER BY stored.{field} {way} NULLS LAST, stored.id {way}, stored.source_type {way}
+        ) AS place
+    FROM unified_content_with_tags AS stored
+    WHERE stored.doc = ANY ($1::integer[])
+    ORDER BY place
+    OFFSET $2
+    LIMIT $3
+), named AS (
+    SELECT
+        array_agg(tags.id) AS tag_ids,
+        array_agg(tags.name) AS tag_names,
+        array_agg(tags.category) AS tag_categories
+    FROM tags
+    WHERE tags.id = ANY (ARRAY(SELECT unnest(page.tags) FROM page))
+)
+SELECT page.*, named.tag_ids, named.tag_names, named.tag_categories
+FROM page
+LEFT JOIN named ON page.place = $2::bigint + 1
+ORDER BY page.place
+
+-- name: keys
+-- purpose: the keys of a window in their real order
 -- index: unified_content_with_tags, doc
 SELECT stored.source_type AS source, stored.id, stored.{field} AS key
 FROM unified_content_with_tags AS stored
 WHERE stored.doc = ANY ($1::integer[])
 ORDER BY stored.{field} {way} NULLS LAST, stored.id {way}, stored.source_type {way}
-OFFSET $2
-LIMIT $3
 
 -- name: recheck
 -- purpose: which of some documents the whole formula is true of

@@ -39,7 +39,7 @@ signed: NOT* atom
 
 order: _ORDER SORT | ASC | DESC
 
-_OR.3: /or(?=[\s()]|$)|\|/i
+_OR.3: /or(?=[\s()"|]|$)|\|/i
 _ANY.3: /~(?=\S)/
 NOT.3: /-(?=\S)/
 
@@ -58,7 +58,7 @@ ASC.4: /asc:(?=[\s()]|$)/i
 DESC.4: /desc:(?=[\s()]|$)/i
 
 // A word may hold brackets that are closed in it, as mona_lisa_(painting); * stands for any letters.
-WORD: /[^\s()"|~-][^\s()"|]*(\([^\s()"|]*\)[^\s()"|]*)*/
+WORD: /(?!(?i:or)(?=[\s()"|]|$))[^\s()"|~-][^\s()"|]*(\([^\s()"|]*\)[^\s()"|]*)*/
 NAME.2: /[^\s()"]+(\([^\s()"]*\)[^\s()"]*)*/
 QUOTED: /"(\\.|[^"\\])*"/s
 KIND.2: /[a-z0-9][a-z0-9_.+\/-]{0,63}(?=[\s()]|$)/

@@ -65,6 +65,16 @@ def ending(moment: datetime) -> str:
     return _written(moment, moment - _MICROSECOND)
 
 
+def stretch(low: datetime, high: datetime) -> str:
+    """One period, or two with `..` between them, from `low` until before `high`."""
+    start, stop = beginning(low), ending(high)
+    if period(stop)[0] == low:
+        return stop
+    if len(start) < len(stop) <= 10:
+        start = low.isoformat()[: len(stop)]
+    return f"{start}..{stop}"
+
+
 def _written(boundary: datetime, inside: datetime) -> str:
     """The period whose boundary is `boundary` and that `inside` lies in."""
     text = inside.isoformat(timespec="microseconds")

@@ -147,11 +147,9 @@ class When:
         if self.low is None:
             assert self.high is not None
             return f"{self.field}:<={moments.ending(self.high)}"
-        start = moments.beginning(self.low)
         if self.high is None:
-            return f"{self.field}:>={start}"
-        stop = moments.ending(self.high)
-        return f"{self.field}:{start}" if start == stop else f"{self.field}:{start}..{stop}"
+            return f"{self.field}:>={moments.beginning(self.low)}"
+        return f"{self.field}:{moments.stretch(self.low, self.high)}"
 
 
 @dataclass(frozen=True, slots=True)

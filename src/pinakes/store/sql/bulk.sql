@@ -116,13 +116,18 @@ INSERT INTO tags (name, category)
 SELECT given.name, given.category
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (name, category, place)
 WHERE NOT EXISTS (SELECT FROM tags WHERE name = given.name COLLATE "C")
+  AND NOT EXISTS (SELECT FROM tag_aliases AS alias WHERE alias.name = given.name COLLATE "C")
 ORDER BY given.place
 ON CONFLICT (name) DO NOTHING
 
 -- name: tags
--- purpose: the numbers of tags known by name
--- index: unique name of tags
--- bound: one row a name
+-- purpose: the numbers of tags known by name or alias; a name that is both is the tag's
+-- index: unique name of tags, primary key of tag_aliases
+-- bound: two rows a name
+SELECT alias.tag_id AS id, alias.name
+FROM tag_aliases AS alias
+WHERE alias.name = ANY($1::text[])
+UNION ALL
 SELECT id, name
 FROM tags
 WHERE name = ANY($1::text[])

@@ -8,6 +8,16 @@ SELECT id, name
 FROM tags
 WHERE name = ANY($1::text[])
 
+-- name: aliased
+-- purpose: those of the names that are aliases, and whose; a tag's own name is none
+-- index: primary keys of tag_aliases and tags
+-- bound: one row a name
+SELECT alias.name AS alias, tag.id, tag.name
+FROM tag_aliases AS alias
+JOIN tags AS tag ON tag.id = alias.tag_id
+WHERE alias.name = ANY($1::text[])
+    AND NOT EXISTS (SELECT FROM tags AS own WHERE own.name = alias.name)
+
 -- name: create
 -- purpose: tags that do not exist yet; the caller sorts the names, so that writers never wait in a circle
 -- index: unique name of tags

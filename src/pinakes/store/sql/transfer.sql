@@ -136,7 +136,7 @@ SET
     updated_at = now()
 
 -- name: export
--- purpose: every item of a source as a JSON line, in the order of ids
+-- purpose: every item of a source as a JSON line, in the order of ids; adding 0 makes minus zero zero
 -- index: primary keys of {table} and {tags_table}
 -- bound: the source; streamed
 SELECT row_to_json(line)
@@ -156,7 +156,7 @@ FROM (
             ORDER BY tag.name
         )) AS tags,
         item.is_private,
-        item.quality_score,
+        item.quality_score + 0 AS quality_score,
         item.created_at,
         item.updated_at,
         item.path_thumb,

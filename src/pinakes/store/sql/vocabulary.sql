@@ -1,10 +1,85 @@
 -- name: resolve_tags
--- purpose: the tags named or numbered in a query; an alias-free exact match
--- index: tags_name_key, tags_pkey
-SELECT id, name
+-- purpose: the tags named or numbered in a query; an alias leads to its tag and says which
+-- index: tags_name_key, tags_pkey, tag_aliases_pkey
+SELECT id, name, NULL AS alias
 FROM tags
 WHERE name = ANY ($1::text[])
    OR id = ANY ($2::integer[])
+UNION ALL
+SELECT tags.id, tags.name, alias.name
+FROM tag_aliases AS alias
+JOIN tags ON tags.id = alias.tag_id
+WHERE alias.name = ANY ($1::text[])
+
+-- name: families
+-- purpose: these tags, each with every tag below it; no more than $2 rows
+-- index: tag_parents_parent
+WITH RECURSIVE below (root, id) AS (
+    SELECT asked.id, asked.id
+    FROM unnest($1::integer[]) AS asked (id)
+    UNION
+    SELECT below.root, step.child_id
+    FROM below
+    JOIN tag_parents AS step ON step.parent_id = below.id
+)
+SELECT root, id
+FROM below
+LIMIT $2::integer
+
+-- name: match_pattern
+-- purpose: the tags whose name or alias is like $1, by name; no more than $2
+-- index: tags_name_key and tag_aliases_pkey where the pattern begins with letters; else a scan of both
+SELECT id, name
+FROM tags
+WHERE name LIKE $1::text
+   OR id IN (SELECT tag_id FROM tag_aliases AS alias WHERE alias.name LIKE $1::text)
+ORDER BY name
+LIMIT $2::integer
+
+-- name: visible_up_to
+-- purpose: how many items the viewer may see of one source carry each of these tags, counted no further than $3
+-- index: {tags_table}_tag, then the primary key of {table}
+SELECT asked.tag_id, counted.items
+FROM unnest($1::integer[]) AS asked (tag_id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS items
+    FROM (
+        SELECT 1
+        FROM {tags_table} AS t
+        JOIN {table} AS c ON c.id = t.content_id
+        WHERE t.tag_id = asked.tag_id
+          AND (NOT c.is_private OR c.creator_id = $2::bigint)
+        LIMIT $3::bigint
+    ) AS some
+) AS counted
+
+-- name: users_named
+-- purpose: users by exact name
+-- index: users_username_key
+SELECT id, username
+FROM users
+WHERE username = ANY ($1::text[])
+
+-- name: users_with_words
+-- purpose: users in whose names these words stand, by name; no more than $2
+-- index: users_words
+SELECT id, username
+FROM users
+WHERE pinakes_lexemes(username, NULL) @@ $1::text::tsquery
+ORDER BY username
+LIMIT $2::integer
+
+-- name: creator_is_visible
+-- purpose: which of these users have an item of this source that the viewer may see; stops at the first
+-- index: {table}_creator
+SELECT asked.creator_id
+FROM unnest($1::bigint[]) AS asked (creator_id)
+WHERE EXISTS (
+    SELECT 1
+    FROM {table} AS c
+    WHERE c.creator_id = asked.creator_id
+      AND (NOT c.is_private OR c.creator_id = $2::bigint)
+)
 
 -- name: tag_counts
 -- purpose: items per tag and source, the folded total plus what is not folded yet

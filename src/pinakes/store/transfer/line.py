@@ -220,7 +220,8 @@ def _number(key: str, value: Any) -> str:
         return NULL
     if type(value) not in {int, float} or not isfinite(value):
         raise ValueError(f"{key} must be null or a finite number")
-    return repr(float(value))
+    # Minus zero becomes zero, which it equals in every order and range.
+    return repr(float(value) + 0.0)
 
 
 @lru_cache(maxsize=4096)

@@ -40,12 +40,14 @@ class Merge:
     def __init__(self, load_: BulkLoad) -> None:
         self._load = load_
         self._tags: NDArray[np.int64] = np.empty(0, np.int64)
+        self._aliased = False
         self._creators: list[int] = []
 
     async def learn(self, new_tags: list[str], new_creators: list[str]) -> None:
         """Numbers of names that a batch brings; made in the database where they are missing."""
         if new_tags:
             self._tags = np.append(self._tags, await self._load.tags(new_tags))
+            self._aliased = len(np.unique(self._tags)) < len(self._tags)
         if new_creators:
             ids = await self._load.users(new_creators)
             self._creators += [ids[name] for name in new_creators]
@@ -63,6 +65,10 @@ class Merge:
         per_row = np.asarray(part.tag_counts, np.int64)
         rows = np.repeat(np.arange(len(texts)), per_row)
         tags = self._tags[np.asarray(part.tags, np.int64)]
+        if self._aliased:  # a line may name a tag and its alias
+            pairs = np.unique(np.stack((rows, tags)), axis=1)
+            rows, tags = pairs[0], pairs[1]
+            per_row = np.bincount(rows, minlength=len(texts))
         if not known:
             await self._load.add_rows(NewRows(source, _COLUMNS, texts, rows, tags), connection)
             return Counts(created=len(texts))

@@ -1,4 +1,4 @@
-"""A file's batches, read in a process of its own.
+"""A file's batches, read in a process of its own, or for a small file in a thread.
 
 Parsing and checking costs about as much as storing, so it has another core: `python -m
 pinakes.store.transfer.reader FILE FIRST_LINE` writes pickled `Batch`es to its standard output, each
@@ -20,6 +20,8 @@ from pinakes.store.transfer.batch import Batch, batches
 
 _LENGTH = 8
 _BUFFER = 8 << 20
+# Below this a process takes longer to start than the file to read.
+_SMALL = 1 << 20
 
 
 def main() -> None:
@@ -45,6 +47,9 @@ async def open_reader(path: Path, first_line: int) -> AsyncIterator[AsyncIterato
     Raises:
         ImportFailed: while iterating, when the reading process died.
     """
+    if await asyncio.to_thread(_size, path) < _SMALL:
+        yield _inline(path, first_line)
+        return
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -63,6 +68,22 @@ async def open_reader(path: Path, first_line: int) -> AsyncIterator[AsyncIterato
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+async def _inline(path: Path, first_line: int) -> AsyncIterator[Batch]:
+    reading = batches(path, first_line)
+    last = False
+    while not last:
+        try:
+            batch = await asyncio.to_thread(next, reading)
+        except OSError as error:
+            raise ImportFailed(f"{path} cannot be read: {error.strerror or error}", hint="") from error
+        last = batch.last
+        yield batch
 
 
 async def _frames(stream: asyncio.StreamReader, path: Path) -> AsyncIterator[Batch]:

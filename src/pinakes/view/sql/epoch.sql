@@ -112,9 +112,11 @@ INSERT INTO view_refresh (kind, policy, epoch, started_at, seconds, items_change
 VALUES ($1, $2, $3, now(), extract(epoch FROM clock_timestamp() - now()), $4, $5, pg_total_relation_size($6::regclass))
 
 -- name: announce
--- purpose: wakes those who wait for an epoch; sent by the applier only, so no writer queues for it
--- index: none
-SELECT pg_notify('pinakes_epoch', $1::bigint::text)
+-- purpose: wakes those who wait for an epoch, and tells them what it has seen; sent by the applier
+--          only, so no writer queues for it. A message holds 8,000 bytes, a snapshot may be longer
+-- index: none; one row
+SELECT pg_notify('pinakes_epoch', left(epoch.epoch || ' ' || coalesce(epoch.seen::text, ''), 7900))
+FROM epoch
 
 -- name: prune
 -- purpose: forgets the change log older than $1 seconds, by its age and not by its size

@@ -20,6 +20,14 @@ CREATE TABLE index_generation (
 );
 CREATE UNIQUE INDEX index_generation_live ON index_generation (status) WHERE status <> 'retired';
 
+-- The last epoch whose deltas were written, changes or none. Readers compare it with the epoch they
+-- see: an applier that does not write deltas is noticed, and the index is not used. A table of its
+-- own, because the applier writes it ten times a second and must not meet a folder there.
+CREATE TABLE index_follower (
+    generation integer PRIMARY KEY REFERENCES index_generation (generation) ON DELETE CASCADE,
+    epoch bigint NOT NULL
+) WITH (fillfactor = 50);
+
 -- How each order field's values become codes; fixed for the life of a generation.
 CREATE TABLE index_code (
     generation integer NOT NULL REFERENCES index_generation (generation) ON DELETE CASCADE,

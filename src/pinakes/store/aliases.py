@@ -1,0 +1,112 @@
+"""Aliases: other names of tags. Whoever names a tag by one, reading or writing, means the tag.
+
+An alias leads to a tag, never to an alias: a chain is followed when it is made, so a lookup is one
+step and no circle can come about. A name that is a tag's own is no alias; to make it one, merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pinakes.errors import Conflict, NotFound
+from pinakes.store.pool import Connection
+from pinakes.store.queries import load
+from pinakes.store.tag_name import checked
+
+_NO_TAG = "GET /api/v1/tags lists tags; names are compared letter by letter."
+
+
+async def resolved(conn: Connection, names: Iterable[str]) -> tuple[str, ...]:
+    """`names` with aliases replaced by their tags' names, each once."""
+    given = tuple(names)
+    if not given:
+        return ()
+    rows = await conn.fetch(load("tags")["aliased"], sorted(set(given)))
+    known = {row["alias"]: row["name"] for row in rows}
+    return tuple(dict.fromkeys(known.get(name, name) for name in given))
+
+
+async def tag_ids(conn: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The number of the tag behind each name or alias that there is."""
+    wanted = sorted(set(names))
+    aliased = await conn.fetch(load("tags")["aliased"], wanted)
+    own = await conn.fetch(load("tags")["ids_of"], wanted)
+    return {row["alias"]: row["id"] for row in aliased} | {row["name"]: row["id"] for row in own}
+
+
+async def tag_id(conn: Connection, name: str) -> int:
+    """The number of the tag behind a name or alias.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = await tag_ids(conn, [name])
+    if name not in found:
+        raise NotFound(f"There is no tag {name!r}.", hint=_NO_TAG)
+    return found[name]
+
+
+async def put(conn: Connection, given: Mapping[str, str]) -> int:
+    """Makes each key an alias of its value, which may be an alias itself, also one given here; how many are new.
+
+    Raises:
+        InvalidContent: something cannot be a name.
+        Conflict: a name is a tag's own, or the aliases lead round in a circle, which is named.
+        NotFound: one leads to no tag.
+    """
+    wanted = {checked(alias, "alias"): checked(target, "tag") for alias, target in given.items()}
+    own = await conn.fetch(load("tags")["ids_of"], sorted(wanted))
+    _refuse_tags([row["name"] for row in own], wanted)
+    ends = {alias: _end(alias, wanted) for alias in wanted}
+    known = await tag_ids(conn, ends.values())
+    for alias, end in ends.items():
+        if end not in known:
+            raise NotFound(f"{alias!r} leads to {end!r}, and there is no such tag.", hint=_NO_TAG)
+    done = await conn.execute(load("names")["put_aliases"], list(ends), [known[end] for end in ends.values()])
+    return int(done.rsplit(" ", 1)[1])
+
+
+async def remove(conn: Connection, names: Sequence[str]) -> int:
+    """Takes aliases away; how many there were."""
+    done = await conn.execute(load("names")["remove_aliases"], list(names))
+    return int(done.rsplit(" ", 1)[1])
+
+
+async def listed(conn: Connection, *, after: str = "", limit: int) -> list[tuple[str, str]]:
+    """At most `limit` pairs (alias, tag) by name, following `after`."""
+    return [(row["alias"], row["tag"]) for row in await conn.fetch(load("names")["aliases"], after, limit)]
+
+
+def _refuse_tags(tags: Sequence[str], wanted: Mapping[str, str]) -> None:
+    if not tags:
+        return
+    name = tags[0]
+    path = _path(name, wanted)
+    if path[-1] == name:
+        raise Conflict(f"The aliases lead round in a circle: {' → '.join(path)}.", field="alias", hint="Leave one out.")
+    raise Conflict(
+        f"{name!r} is a tag of its own.",
+        field="alias",
+        hint=f"Merge it instead: its items get {wanted[name]!r}, and its name becomes an alias.",
+    )
+
+
+def _end(alias: str, wanted: Mapping[str, str]) -> str:
+    """Where `alias` leads, by way of the other aliases given."""
+    path = _path(alias, wanted)
+    if path[-1] in path[:-1]:
+        circle = path[path.index(path[-1]) :]
+        raise Conflict(
+            f"The aliases lead round in a circle: {' → '.join(circle)}.", field="alias", hint="Leave one of them out."
+        )
+    return path[-1]
+
+
+def _path(alias: str, wanted: Mapping[str, str]) -> list[str]:
+    """The names met from `alias` on; ends with one that is no key, or was met before."""
+    path = [alias]
+    while path[-1] in wanted:
+        path.append(wanted[path[-1]])
+        if path[-1] in path[:-1]:
+            break
+    return path

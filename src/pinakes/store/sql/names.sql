@@ -1,0 +1,163 @@
+-- Administration of tags: aliases, the hierarchy, names and categories. `{tags_table}` and `{code}` are
+-- filled for one source of the closed list.
+
+-- name: lock_tag
+-- purpose: a tag by name, held against everybody who would give it to an item or take its name
+-- index: unique name of tags
+SELECT id, name, category
+FROM tags
+WHERE name = $1
+FOR UPDATE
+
+-- name: lock_number
+-- purpose: a tag by number, held likewise
+-- index: primary key of tags
+SELECT id, name, category
+FROM tags
+WHERE id = $1
+FOR UPDATE
+
+-- name: rename
+-- purpose: another name for a tag
+-- index: primary key of tags
+UPDATE tags
+SET name = $2
+WHERE id = $1
+
+-- name: categorize
+-- purpose: another category for tags, where it differs
+-- index: unique name of tags
+UPDATE tags
+SET category = given.category
+FROM unnest($1::text[], $2::text[]) AS given (name, category)
+WHERE tags.name = given.name COLLATE "C"
+  AND tags.category <> given.category
+
+-- name: add_tags
+-- purpose: tags that do not exist yet
+-- index: unique name of tags
+INSERT INTO tags (name, category)
+SELECT given.name, given.category
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (name, category, place)
+ORDER BY given.place
+ON CONFLICT (name) DO NOTHING
+
+-- name: delete_tag
+-- purpose: a tag that no item carries; its aliases and places in the hierarchy go with it
+-- index: primary key of tags
+DELETE FROM tags
+WHERE id = $1
+
+-- name: put_aliases
+-- purpose: aliases; one that is there leads to its new tag
+-- index: primary key of tag_aliases
+INSERT INTO tag_aliases (name, tag_id)
+SELECT given.name, given.tag_id
+FROM unnest($1::text[], $2::integer[]) AS given (name, tag_id)
+ON CONFLICT (name) DO UPDATE
+SET tag_id = excluded.tag_id
+WHERE tag_aliases.tag_id <> excluded.tag_id
+
+-- name: remove_aliases
+-- purpose: takes aliases away
+-- index: primary key of tag_aliases
+DELETE FROM tag_aliases
+WHERE name = ANY ($1::text[])
+
+-- name: move_aliases
+-- purpose: all aliases of one tag become another's
+-- index: tag_aliases_tag
+UPDATE tag_aliases
+SET tag_id = $2
+WHERE tag_id = $1
+
+-- name: aliases
+-- purpose: aliases by name, after a name
+-- index: primary key of tag_aliases
+SELECT alias.name AS alias, tag.name AS tag
+FROM tag_aliases AS alias
+JOIN tags AS tag ON tag.id = alias.tag_id
+WHERE alias.name > $1::text
+ORDER BY alias.name
+LIMIT $2
+
+-- name: put_parents
+-- purpose: tags below tags
+-- index: primary key of tag_parents
+INSERT INTO tag_parents (child_id, parent_id)
+SELECT given.child_id, given.parent_id
+FROM unnest($1::integer[], $2::integer[]) AS given (child_id, parent_id)
+ON CONFLICT DO NOTHING
+
+-- name: remove_parent
+-- purpose: takes one tag from below another
+-- index: primary key of tag_parents
+DELETE FROM tag_parents
+WHERE child_id = $1
+  AND parent_id = $2
+
+-- name: parents
+-- purpose: the hierarchy by names of child and parent, after a pair
+-- index: primary keys; sorted as a whole, which holds some ten thousand rows
+SELECT child.name AS child, parent.name AS parent
+FROM tag_parents AS step
+JOIN tags AS child ON child.id = step.child_id
+JOIN tags AS parent ON parent.id = step.parent_id
+WHERE (child.name, parent.name) > ($1::text, $2::text)
+ORDER BY child.name, parent.name
+LIMIT $3
+
+-- name: around_tag
+-- purpose: the steps of the hierarchy a tag is part of
+-- index: primary key of tag_parents, tag_parents_parent
+SELECT child_id, parent_id
+FROM tag_parents
+WHERE child_id = $1
+   OR parent_id = $1
+ORDER BY child_id, parent_id
+
+-- name: tags
+-- purpose: tags with their categories by name, after a name
+-- index: unique name of tags
+SELECT name, category
+FROM tags
+WHERE name > $1::text
+ORDER BY name
+LIMIT $2
+
+-- name: is_carried
+-- purpose: whether any item of one source carries the tag
+-- index: {tags_table}_tag
+SELECT EXISTS (SELECT FROM {tags_table} WHERE tag_id = $1)
+
+-- name: move_taggings
+-- purpose: the next $3 items of one source that carry tag $1 carry tag $2 instead
+-- index: {tags_table}_tag, primary key of {tags_table}
+WITH moved AS (
+    DELETE FROM {tags_table}
+    WHERE tag_id = $1
+      AND content_id = ANY (ARRAY(
+          SELECT content_id FROM {tags_table} WHERE tag_id = $1 ORDER BY content_id LIMIT $3::bigint
+      ))
+    RETURNING content_id
+), kept AS (
+    INSERT INTO {tags_table} (source_type, content_id, tag_id)
+    SELECT {code}, content_id, $2
+    FROM moved
+    ORDER BY content_id
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM moved
+
+-- name: remove_taggings
+-- purpose: the next $2 items of one source that carry the tag carry it no more
+-- index: {tags_table}_tag, primary key of {tags_table}
+WITH removed AS (
+    DELETE FROM {tags_table}
+    WHERE tag_id = $1
+      AND content_id = ANY (ARRAY(
+          SELECT content_id FROM {tags_table} WHERE tag_id = $1 ORDER BY content_id LIMIT $2::bigint
+      ))
+    RETURNING content_id
+)
+SELECT count(*) FROM removed

@@ -1,0 +1,178 @@
+"""What administrators do to tags: rename, put into a category, merge, delete.
+
+A tag may be on a million items. Its taggings are moved or removed `BATCH` at a time, each batch in
+its own short transaction: readers see the state before or after it and never wait, writers wait for
+one batch at most. Only the last, empty batch and the end of the tag itself happen under a lock on
+the tag. What was killed half-way is finished by asking again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asyncpg import Record
+from asyncpg import exceptions as pg
+
+from pinakes.errors import Conflict, InvalidContent, NotFound
+from pinakes.query.item import Tag
+from pinakes.query.sources import SOURCES
+from pinakes.store import aliases, hierarchy
+from pinakes.store.pool import Connection, Pool, writing
+from pinakes.store.queries import for_source, load
+from pinakes.store.tag_name import checked, checked_category
+
+BATCH = 5000
+BATCH_TIMEOUT_MS = 60_000
+
+Told = Callable[[int], None]
+"""Called with the number of taggings done so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did: taggings moved, and steps of the hierarchy that would have made a circle."""
+
+    into: Tag
+    taggings: int
+    steps_left_out: int
+
+
+async def rename(conn: Connection, tag_id: int, name: str, *, keep_alias: bool = False) -> Tag:
+    """Gives a tag another name, in the transaction of `conn`; with `keep_alias` the old one becomes an alias.
+
+    Raises:
+        NotFound: there is no such tag.
+        Conflict: the name is another tag's, or an alias of one.
+        InvalidContent: it cannot be a name.
+    """
+    name = checked(name)
+    row = await _lock(conn, tag_id)
+    if name == row["name"]:
+        return _tag(row)
+    led = await conn.fetchrow(load("tags")["aliased"], [name])
+    if led is not None and led["id"] != tag_id:
+        raise Conflict(f"{name!r} is an alias of {led['name']!r}.", field="name", hint="Remove the alias first.")
+    await aliases.remove(conn, [name])
+    try:
+        async with conn.transaction():
+            await conn.execute(load("names")["rename"], tag_id, name)
+    except pg.UniqueViolationError as error:
+        raise Conflict(f"There is a tag {name!r} already.", field="name", hint="Merge the two instead.") from error
+    if keep_alias:
+        await aliases.put(conn, {row["name"]: name})
+    return Tag(tag_id, name, row["category"])
+
+
+async def categorize(conn: Connection, tag_id: int, category: str) -> Tag:
+    """Puts a tag into a category; empty is none.
+
+    Raises:
+        NotFound: there is no such tag.
+        InvalidContent: it cannot be a category.
+    """
+    category = checked_category(category)
+    row = await _lock(conn, tag_id)
+    await conn.execute(load("names")["categorize"], [row["name"]], [category])
+    return Tag(tag_id, row["name"], category)
+
+
+async def merge(pool: Pool, tag_id: int, into_id: int, *, batch: int = BATCH, told: Told | None = None) -> Merged:
+    """Gives every item with the first tag the second instead. The first's name becomes an alias, its aliases and
+    places in the hierarchy go over to the second.
+
+    Raises:
+        NotFound: one of them does not exist.
+        InvalidContent: they are the same.
+    """
+    if tag_id == into_id:
+        raise InvalidContent("A tag cannot be merged into itself.", field="into", allowed="another tag")
+    async with writing(pool, BATCH_TIMEOUT_MS) as conn:
+        for number in sorted((tag_id, into_id)):
+            await _lock(conn, number)
+    moved = 0
+    for source in SOURCES:
+        sql = for_source(load("names")["move_taggings"], source)
+        while True:
+            async with writing(pool, BATCH_TIMEOUT_MS) as conn:
+                done = await conn.fetchval(sql, tag_id, into_id, batch)
+            moved += done
+            if told is not None:
+                told(moved)
+            if done < batch:
+                break
+    async with writing(pool, BATCH_TIMEOUT_MS) as conn:
+        rows = {number: await _lock(conn, number) for number in sorted((tag_id, into_id))}
+        for source in SOURCES:
+            sql = for_source(load("names")["move_taggings"], source)
+            # Whoever was giving the tag to an item had to be waited for; nobody new can come.
+            moved += await conn.fetchval(sql, tag_id, into_id, 2**62)
+        await conn.execute(load("names")["move_aliases"], tag_id, into_id)
+        left_out = await _move_steps(conn, tag_id, into_id)
+        await conn.execute(load("names")["delete_tag"], tag_id)
+        await conn.execute(load("names")["put_aliases"], [rows[tag_id]["name"]], [into_id])
+    return Merged(_tag(rows[into_id]), moved, left_out)
+
+
+async def delete(
+    pool: Pool, tag_id: int, *, taggings: bool = False, batch: int = BATCH, told: Told | None = None
+) -> int:
+    """Removes a tag, its aliases and its places in the hierarchy; with `taggings` also from its items. How many.
+
+    Raises:
+        NotFound: there is no such tag.
+        Conflict: items carry it, and `taggings` is not said.
+    """
+    removed = 0
+    if taggings:
+        for source in SOURCES:
+            sql = for_source(load("names")["remove_taggings"], source)
+            while True:
+                async with writing(pool, BATCH_TIMEOUT_MS) as conn:
+                    done = await conn.fetchval(sql, tag_id, batch)
+                removed += done
+                if told is not None:
+                    told(removed)
+                if done < batch:
+                    break
+    async with writing(pool, BATCH_TIMEOUT_MS) as conn:
+        row = await _lock(conn, tag_id)
+        for source in SOURCES:
+            if taggings:
+                removed += await conn.fetchval(for_source(load("names")["remove_taggings"], source), tag_id, 2**62)
+            elif await conn.fetchval(for_source(load("names")["is_carried"], source), tag_id):
+                raise Conflict(
+                    f"Items carry the tag {row['name']!r}.",
+                    field="taggings",
+                    hint="Merge it into another, or say that its taggings go too.",
+                )
+        await conn.execute(load("names")["delete_tag"], tag_id)
+    return removed
+
+
+async def _move_steps(conn: Connection, tag_id: int, into_id: int) -> int:
+    """The steps of the hierarchy of one tag become the other's; how many would have made a circle."""
+    left_out = 0
+    rows = await conn.fetch(load("names")["around_tag"], tag_id)
+    for row in rows:
+        await conn.execute(load("names")["remove_parent"], row["child_id"], row["parent_id"])
+    for row in rows:
+        child, parent = (into_id if number == tag_id else number for number in (row["child_id"], row["parent_id"]))
+        if child == parent:
+            continue
+        try:
+            await hierarchy.put_numbers(conn, [(child, parent)])
+        except Conflict:
+            left_out += 1
+    return left_out
+
+
+async def _lock(conn: Connection, tag_id: int) -> Record:
+    row = await conn.fetchrow(load("names")["lock_number"], tag_id)
+    if row is None:
+        raise NotFound(f"There is no tag {tag_id}.", hint="GET /api/v1/tags lists tags.")
+    return row
+
+
+def _tag(row: Record) -> Tag:
+    return Tag(row["id"], row["name"], row["category"])

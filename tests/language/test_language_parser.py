@@ -1,0 +1,155 @@
+"""The language of the search box: one canonical text, errors that say where and what, ceilings."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from language import asked
+from language.fuzz import fuzz
+from pinakes.errors import QuerySyntax, TooManyTerms
+from pinakes.query.language.parser import parse
+from pinakes.query.language.syntax import MAX_DEPTH, Question
+
+FUZZED = int(os.environ.get("PINAKES_TEST_FUZZ", "20000"))
+
+CANONICAL = [
+    ("", ""),
+    ("  ", ""),
+    ("landscape -people", "landscape -people"),
+    ("-people   landscape landscape", "landscape -people"),
+    ("~rain ~snow", "rain or snow"),
+    ("sea ~snow ~rain", "(rain or snow) sea"),
+    ("~rain", "rain"),
+    ("a b or c", "a b or c"),
+    ("a | b OR c", "a or b or c"),
+    ("(a or b) c", "(a or b) c"),
+    ("((a)) (b c)", "a b c"),
+    ("-(a or b)", "-(a or b)"),
+    ("--a", "a"),
+    ("---a", "-a"),
+    ("-(-a)", "a"),
+    ("~-a ~(b c)", "b c or -a"),
+    ('"Morning  Light!"', '"morning light"'),
+    ('tag:"stormy sea"', 'tag:"stormy sea"'),
+    ('tag:"stormy_sea"', "tag:stormy_sea"),
+    ("TAG:sea", "tag:sea"),
+    ("mona_lisa_(painting)", "mona_lisa_(painting)"),
+    ("(mona_lisa_(painting))", "mona_lisa_(painting)"),
+    ("place:paris", "place:paris"),
+    ("tag:mine:x", "tag:mine:x"),
+    ("sun** tag:*sea", "*sea sun*"),
+    ('tag:"sun*"', 'tag:"sun*"'),
+    ("score:>=0.7 score:.7..1", "score:0.7..1.0 score:>=0.7"),
+    ("score:0.5", "score:0.5"),
+    ("score:-0", "score:0.0"),
+    ("created:2023-01..2023-06", "created:2023-01..2023-06"),
+    ("created:2023-01..2023-12", "created:2023"),
+    ("created:>2024", "created:>=2025"),
+    ("created:<2024", "created:<=2023"),
+    ("created:2024-05-17T08:30+02:00", "created:2024-05-17T06:30Z"),
+    ("created:2024-05-17T08:30:00.5Z", "created:2024-05-17T08:30:00.500000Z..2024-05-17T08:30:00.599999Z"),
+    ("tags:>10", "tags:>=11"),
+    ("tags:0", "untagged:"),
+    ("tags:<1", "untagged:"),
+    ("tags:2..2", "tags:2"),
+    ("order:quality asc: sea", "sea order:quality asc:"),
+    ("a or b order:quality_score", "(a or b) order:quality"),
+    ("order:title or a", "a order:title"),
+    ("orange or oregon", "orange or oregon"),
+]
+
+
+@pytest.mark.parametrize(("text", "canonical"), CANONICAL)
+def test_texts_have_one_canonical_form(text: str, canonical: str) -> None:
+    assert str(parse(text)) == canonical
+    assert str(parse(canonical)) == canonical
+
+
+@given(st.integers(0, 2**63))
+def test_printing_and_parsing_is_the_identity(seed: int) -> None:
+    question = asked.question(Random(seed))
+    assert parse(str(question)) == question
+
+
+@given(st.integers(0, 2**63))
+def test_the_order_of_typing_changes_nothing(seed: int) -> None:
+    rng = Random(seed)
+    pieces = [str(asked.leaf(rng)) for _ in range(rng.randrange(1, 8))]
+    shuffled = rng.sample(pieces, len(pieces))
+    assert parse(" ".join(pieces)) == parse(" ".join(shuffled))
+    assert parse(" or ".join(pieces)) == parse(" | ".join(shuffled))
+    assert parse("~" + " ~".join(pieces)) == parse(" or ".join(shuffled))
+
+
+def test_no_text_raises_anything_but_a_query_error() -> None:
+    told = fuzz(FUZZED, seed=7)
+    assert told["understood"] > FUZZED / 20
+    assert told["QuerySyntax"] > FUZZED / 20
+
+
+WRONG: list[tuple[str, int, str, str | None]] = [
+    ("(a", 2, ")", "(a)"),
+    ("a)", 1, "the end", "a"),
+    ('castle "open', 7, "a condition", 'castle "open"'),
+    ("a - b", 2, "a condition", None),
+    ("a or", 4, "a condition", "a"),
+    ("()", 1, "a condition", None),
+    ("score:abc", 6, "a number such as 0.5, >=0.5 or 0.5..0.7", None),
+    ("score:", 6, "a number such as 0.5, >=0.5 or 0.5..0.7", None),
+    ("score:1e999", 6, "a finite number", None),
+    ("score:2..1", 6, "low..high", "1..2"),
+    ("sea scroe:>1", 4, "score:", "score:>1"),
+    ("date:2024", 0, "created:", "created:2024"),
+    ("user:ada", 0, "by:", "by:ada"),
+    ("sort:title", 0, "order:", "order:title"),
+    ("minee: x", 0, "mine:", "mine:"),
+    ("created:2023-02-30", 8, "a year, month, day", None),
+    ("created:2024..2023", 8, "low..high", "2023..2024"),
+    ("tags:x", 5, "a count", None),
+    ("type:IMAGE", 5, "a type of content", "type:image"),
+    ("source:manual", 7, "regular", None),
+    ("order:size", 6, "created, updated", None),
+    ("(order:title)", 1, "order:", None),
+    ("order:title order:created", 18, "one order:", None),
+    ("*", 0, "letters and *", "tags:>0"),
+    ("tag:", 4, "a name", None),
+    ('tag:" "', 4, "a name of 1", None),
+    ("a \0", 2, "text without U+0000", None),
+    ("x" * 256, 0, "at most 255", None),
+]
+
+
+@pytest.mark.parametrize(("text", "position", "there", "suggestion"), WRONG)
+def test_an_error_says_where_and_what_was_expected(
+    text: str, position: int, there: str, suggestion: str | None
+) -> None:
+    with pytest.raises(QuerySyntax) as raised:
+        parse(text)
+    extra = raised.value.extra
+    assert extra["position"] == position
+    assert any(told.startswith(there) for told in extra["expected"]), extra
+    assert suggestion is None or extra["suggestion"] == suggestion
+
+
+def test_there_is_no_limit_on_tags_below_the_ceilings() -> None:
+    many = " ".join(f"tag{n}" for n in range(1000))
+    assert len(str(parse(many)).split()) == 1000
+    with pytest.raises(TooManyTerms):
+        parse(many + " another")
+    with pytest.raises(TooManyTerms):
+        parse("x " * 40_000)
+    assert parse(" ".join(["x"] * 30_000)) == parse("x")
+
+
+def test_brackets_nest_to_a_stated_depth() -> None:
+    deep = "(a or b " * MAX_DEPTH + ")" * MAX_DEPTH
+    assert isinstance(parse(deep), Question)
+    with pytest.raises(TooManyTerms):
+        parse("(" * (MAX_DEPTH + 1) + "a" + ")" * (MAX_DEPTH + 1))
+    with pytest.raises(TooManyTerms):
+        parse("(" * 30_000)
