@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "pinakes"
 
 LANGUAGE = {"query", "bitmap"}
-DATA = LANGUAGE | {"store", "view"}
+DATA = LANGUAGE | {"store", "view", "index"}
 SERVICE = DATA | {"engines", "cache", "service"}
 FACES = {"api", "web", "cli", "worker"}
 ANYWHERE = {"errors", "settings"}
@@ -39,10 +39,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bitmap": {"query"},
     "store": {"query"},
     "view": {"query", "bitmap", "store"},
+    "index": {"query", "bitmap", "store", "view"},
     "engines": DATA,
     "cache": DATA,
     "service": SERVICE - {"service"},
-    "api": SERVICE,
+    "api": SERVICE | {"worker"},  # to announce writes to Celery
     "web": SERVICE | {"api"},
     "worker": SERVICE,
     "embedded": set(),
@@ -53,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Outside library -> the only parts that may import it: a driver has one border, a framework one face.
 OUTSIDE: dict[str, set[str]] = {
-    "asyncpg": {"store", "view", "engines", "cache", "embedded", "bench"},
+    "asyncpg": {"store", "view", "index", "engines", "cache", "embedded", "bench"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "redis": {"cache", "embedded", "worker", "api", "bench", "cli"},

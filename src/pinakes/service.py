@@ -11,9 +11,11 @@ import dataclasses
 from pinakes.cache import body
 from pinakes.cache.core import Answer, ResultCache
 from pinakes.cache.key import namespace_of
-from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, Understood
+from pinakes.cache.meaning import Understood
+from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished
 from pinakes.cache.stamp import read_stamp, stamp_for
 from pinakes.engines.base import BaseEngine
+from pinakes.engines.choice import EngineName, Engines
 from pinakes.errors import SettingsError
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import disj
@@ -25,18 +27,36 @@ from pinakes.store import content
 from pinakes.store.content import Author, Change, Draft
 from pinakes.store.pool import Connection, Pool, snapshot, writing
 from pinakes.store.vocabulary import resolve
+from pinakes.view import wait
+from pinakes.view.wait import Bell
+
+
+@dataclasses.dataclass(slots=True)
+class Receipt:
+    """Notes in which transaction something was written, so that one can wait until it is visible."""
+
+    transaction: str | None = None
+
+
+async def _note(connection: Connection, receipt: Receipt | None) -> None:
+    if receipt is not None:
+        receipt.transaction = await wait.transaction_id(connection)
 
 
 class ContentService:
     """Reads and writes of one gallery; safe to share between requests. The only place where cache and engine meet."""
 
-    def __init__(self, pool: Pool, settings: Settings, cache: ResultCache | None = None) -> None:
+    def __init__(
+        self, pool: Pool, settings: Settings, cache: ResultCache | None = None, bell: Bell | None = None
+    ) -> None:
+        """`bell` tells of new epochs as they come; without one, waiting asks the database."""
         self._pool = pool
+        self._bell = bell
         self._settings = settings
         secret = _cursor_secret(settings)
-        self._engine = BaseEngine(CursorCodec(secret), settings.count_budget_ms)
+        self._engines = Engines(CursorCodec(secret), settings)
         namespace = namespace_of(secret, settings.count_budget_ms)
-        self._reader = CachedReader(cache, self._understand, self._read, engine="auto", namespace=namespace)
+        self._reader = CachedReader(cache, self._understand, self._read, engine=settings.engine, namespace=namespace)
 
     @property
     def cache(self) -> ResultCache | None:
@@ -58,11 +78,13 @@ class ContentService:
             return (await self._read(_about(query), timeout_ms)).page
         return body.read((await self.answer(query)).entry.constant)
 
-    async def answer(self, query: GalleryQuery, fresh: Freshness = ANY) -> Answer:
-        """The same as a finished body, from the cache where that is right.
+    async def answer(self, query: GalleryQuery, fresh: Freshness = ANY, *, engine: EngineName | None = None) -> Answer:
+        """The same as a finished body, from the cache where that is right; never where an `engine` is named.
 
-        Raises: as `get_unified_content_paginated`.
+        Raises: as `get_unified_content_paginated`, and ReadModelNotReady where the named engine cannot answer.
         """
+        if engine is not None:
+            return finished(await self._read(_about(query), engine=engine))
         return await self._reader.answer(_about(query), fresh)
 
     async def _understand(self, query: GalleryQuery) -> Understood:
@@ -75,19 +97,24 @@ class ContentService:
         known = vocabulary.known
         formula = to_formula(query, vocabulary)
         stamp = await (stamp_for(connection, disj(known)) if known else read_stamp(connection))
-        return Understood(formula, vocabulary.warnings, tuple(map(str, known)), vocabulary.unknown, stamp)
+        return Understood(
+            formula, vocabulary.warnings, tuple(map(str, known)), bool(query.refs), vocabulary.unsure, stamp
+        )
 
-    async def _read(self, query: GalleryQuery, timeout_ms: int | None = None) -> Reading:
+    async def _read(
+        self, query: GalleryQuery, timeout_ms: int | None = None, engine: EngineName | None = None
+    ) -> Reading:
         """What the engine says, all from one snapshot."""
         async with snapshot(self._pool, timeout_ms or self._settings.statement_timeout_ms) as connection:
             understood = await self._understood(connection, query)
-            page = await self._engine.answer(connection, query, understood.formula)
+            asked = self._engines.named(engine or self._settings.engine)
+            page = await asked.answer(connection, query, understood.formula)
             base = page.engine == BaseEngine.name
             stamp = await stamp_for(connection, understood.formula) if base else await read_stamp(connection)
         page = dataclasses.replace(
             page,
             query=query.q or None,
-            warnings=understood.warnings,
+            warnings=(*understood.warnings, *page.warnings),
             epoch=stamp.epoch if stamp.policy else None,
         )
         return Reading(page, stamp if base else dataclasses.replace(stamp, exact=True), understood)
@@ -101,8 +128,8 @@ class ContentService:
         async with snapshot(self._pool, self._settings.statement_timeout_ms) as connection:
             return await content.read(connection, source, item_id, viewer)
 
-    async def create(self, source: Source, draft: Draft, author: Author) -> Item:
-        """Stores a new item and returns it as stored.
+    async def create(self, source: Source, draft: Draft, author: Author, *, receipt: Receipt | None = None) -> Item:
+        """Stores a new item and returns it as stored; `receipt` notes the write, to be waited for.
 
         Raises:
             InvalidContent: a field is out of bounds.
@@ -110,12 +137,21 @@ class ContentService:
             Forbidden: only an administrator creates in another's name.
         """
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
-            return await content.create(connection, source, draft, author)
+            item = await content.create(connection, source, draft, author)
+            await _note(connection, receipt)
+        return item
 
     async def update(
-        self, source: Source, item_id: int, change: Change, author: Author, *, if_match: str | None = None
+        self,
+        source: Source,
+        item_id: int,
+        change: Change,
+        author: Author,
+        *,
+        if_match: str | None = None,
+        receipt: Receipt | None = None,
     ) -> Item:
-        """Changes the given fields of an item and returns it as stored.
+        """Changes the given fields of an item and returns it as stored; `receipt` notes the write.
 
         Raises:
             NotFound, Forbidden: it is not there for `author`, or not theirs.
@@ -123,10 +159,20 @@ class ContentService:
             InvalidContent, Conflict: what is to be stored cannot be.
         """
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
-            return await content.update(connection, source, item_id, change, author, if_match)
+            item = await content.update(connection, source, item_id, change, author, if_match)
+            await _note(connection, receipt)
+        return item
 
-    async def delete(self, source: Source, item_id: int, author: Author, *, if_match: str | None = None) -> None:
-        """Removes an item and its taggings.
+    async def delete(
+        self,
+        source: Source,
+        item_id: int,
+        author: Author,
+        *,
+        if_match: str | None = None,
+        receipt: Receipt | None = None,
+    ) -> None:
+        """Removes an item and its taggings; `receipt` notes the write.
 
         Raises:
             NotFound, Forbidden: it is not there for `author`, or not theirs.
@@ -134,6 +180,22 @@ class ContentService:
         """
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
             await content.delete(connection, source, item_id, author, if_match)
+            await _note(connection, receipt)
+
+    async def visible(self, receipt: Receipt, timeout_s: float | None = None) -> int | None:
+        """Waits until the noted write shows in every answer, cached or not: the epoch from which it does.
+
+        None where that takes longer than `timeout_s` (the setting `wait-for-seconds`); the write is kept all the same.
+
+        Raises:
+            StoreUnavailable: the database cannot be asked.
+        """
+        assert receipt.transaction is not None, "the receipt of no write"
+        limit = self._settings.wait_for_seconds if timeout_s is None else timeout_s
+        epoch = await wait.visible(self._pool, receipt.transaction, limit, bell=self._bell)
+        if epoch is not None and self.cache is not None:
+            await self.cache.barrier(epoch)
+        return epoch
 
 
 def _about(query: GalleryQuery) -> GalleryQuery:

@@ -105,6 +105,14 @@ class Settings(BaseSettings):
         None, min_length=32, repr=False, description="Key that signs cursors; the same in all processes of one site"
     )
 
+    # Engines
+    engine: Literal["auto", "matview", "base"] = Field(
+        "auto", description="Who answers: `auto` is the quickest engine that is ready, else the one named"
+    )
+    wait_for_seconds: float = Field(
+        30.0, ge=0, le=3600, description="Longest a write with `refresh=wait_for` waits to become visible"
+    )
+
     # Read model and its worker
     view_policy: Literal["periodic", "event", "incremental"] = Field(
         "incremental", description="How the read model is kept; a changed value is taken over when a worker starts"

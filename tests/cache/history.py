@@ -67,19 +67,31 @@ QUERIES: tuple[GalleryQuery, ...] = tuple(
 TITLES = ("sea", "red sun", "sun red", "sea sun")
 
 Operation: TypeAlias = tuple[str, int, int, int]
-OPERATIONS = (
-    *("ask",) * 24, *("write",) * 7, *("settle",) * 5, *("apply",) * 2, *("publish",) * 2, *("look",) * 3,
-    "ask_late", "ask_late", "land", "land", "hold", "release", "restart", "flush", "wait",
+# Operation -> weight, by theme. A history has one theme: pure chance rarely does one thing often.
+_OFTEN = {"ask": 24, "write": 7, "settle": 5}
+THEMES: tuple[dict[str, int], ...] = (
+    _OFTEN | {"apply": 2, "publish": 2, "look": 3, "ask_late": 2, "land": 2, "ahead": 1, "hold": 1, "release": 1,
+              "restart": 1, "flush": 1, "wait": 1, "save": 1, "fail_over": 1},
+    _OFTEN | {"ask_late": 12, "land": 8, "apply": 3},
+    _OFTEN | {"ahead": 8},
+    _OFTEN | {"hold": 4, "release": 4, "save": 3, "fail_over": 3, "restart": 2, "flush": 1},
+    _OFTEN | {"wait": 6},
 )  # fmt: skip
 
 
 def operations(seed: int, length: int) -> list[Operation]:
-    """Some operations."""
+    """Some operations on a few questions that are kin: the same for other viewers, or in another order."""
     rng = random.Random(seed)
-    few = rng.sample(range(len(QUERIES)), 4)  # few questions, so that they are asked again
-    return [
-        (rng.choice(OPERATIONS), rng.randrange(WORKERS), rng.choice(few), rng.randrange(10_000)) for _ in range(length)
-    ]
+    each = len(QUERIES) // len(VIEWERS)
+    first = rng.randrange(each)
+    few = rng.choice((
+        [first + each * viewer for viewer in range(len(VIEWERS))],
+        [0, 1, 2, rng.randrange(len(QUERIES))],
+        rng.sample(range(len(QUERIES)), 3),
+    ))  # fmt: skip
+    theme = THEMES[seed % len(THEMES)]
+    names = rng.choices(list(theme), list(theme.values()), k=length)
+    return [(name, rng.randrange(WORKERS), rng.choice(few), rng.randrange(10_000)) for name in names]
 
 
 @dataclass(frozen=True)
@@ -143,6 +155,7 @@ class History:
     readers: list[Reader] = field(default_factory=list)
     late: list[Late] = field(default_factory=list)
     held: list[tuple[int, Found]] = field(default_factory=list)
+    replica: tuple[str, bytes | None] = ("", None)
     checked: int = 0
     hits: int = 0
 
@@ -211,6 +224,9 @@ class History:
             "hold": lambda: self._hold(worker),
             "release": self._release,
             "settle": self._settle,
+            "ahead": lambda: self._ahead(worker, query, number),
+            "save": self._save,
+            "fail_over": self._fail_over,
             "look": lambda: self._look(reader),
             "restart": lambda: self._restart(worker),
             "flush": lambda: reader.cache.link.call("FLUSHDB"),
@@ -302,6 +318,30 @@ class History:
         await self._publish(0)
         for reader in self.readers:
             await self._look(reader)
+
+    async def _ahead(self, worker: int, query: int, number: int) -> None:
+        """A change that is taken back before its epoch; a reader sees it meanwhile."""
+        source, item = SOURCES[number % 2], 1 + number % IDS
+        toggle = f"UPDATE {source.table} SET is_private = NOT is_private WHERE id = {item}"
+        await self._settle()
+        for _ in range(2):
+            await self.db.execute(toggle)
+            await self._remember()
+            await self._ask(worker, query)
+        if number % 3:
+            await self._settle()
+        await self._ask(worker, query)
+
+    async def _save(self) -> None:
+        """What a replica has of the clocks."""
+        cache = self.readers[0].cache
+        self.replica = (cache.clocks.key, await cache.link.call("DUMP", cache.clocks.key))
+
+    async def _fail_over(self) -> None:
+        """The replica is promoted: the clocks are what they were."""
+        key, value = self.replica
+        if value is not None:
+            await self.readers[0].cache.link.call("RESTORE", key, 0, value, "REPLACE")
 
     def _busy(self, worker: int, query: int) -> bool:
         return any((late.worker, late.query) == (worker, query) for late in self.late)

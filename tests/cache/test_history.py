@@ -135,16 +135,6 @@ def waiting_changes_do_not_matter(_: pytest.MonkeyPatch, __: Pool) -> Callable[[
     return change
 
 
-def gaps_are_skipped(patch: pytest.MonkeyPatch, _: Pool) -> None:
-    """A publisher that is ahead of the clocks moves them, leaving out the epochs between."""
-    publish = Clocks.publish
-
-    async def forced(self: Clocks, since: int, head: int, *args: Any, **rest: Any) -> int | None:
-        return await publish(self, 0, head, *args, **rest)
-
-    patch.setattr(Clocks, "publish", forced)
-
-
 def _touching(patch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
     publish = Clocks.publish
 
@@ -170,7 +160,7 @@ async def test_a_mutant_is_caught(
     broken: Break, settings: Settings, pool: Pool, db: asyncpg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = broken(monkeypatch, pool)
-    for seed in range(60):
+    for seed in range(40):
         try:
             await run(settings, pool, db, seed, change)
         except Wrong:

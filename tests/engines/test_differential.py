@@ -22,7 +22,7 @@ MAX_PAGES = 40
 
 @pytest.fixture
 def service(pool: Pool, settings: Settings) -> ContentService:
-    return ContentService(pool, settings)
+    return ContentService(pool, settings.model_copy(update={"engine": "base"}))
 
 
 async def _check(service: ContentService, gallery: Gallery, query: GalleryQuery) -> Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator
 from random import Random
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from galleries import CONTENT_TYPES, INSTANTS, SCORES, TAGS, USERS, WORDS, Gallery, galleries, names, queries, store
 from pinakes.engines.index import IndexEngine
+from pinakes.engines.index_facets import facets
 from pinakes.engines.matview import MatviewEngine
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.build import build, sweep
@@ -25,7 +27,7 @@ from pinakes.index.verify import verify
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.gallery_query import SORT_FIELDS, SORT_ORDERS, GalleryQuery, SortField, SortOrder, to_formula
 from pinakes.query.item import Item, Page
-from pinakes.query.oracle import answer
+from pinakes.query.oracle import answer, matches
 from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection, Pool, snapshot
@@ -224,6 +226,31 @@ async def test_walking_all_cursors_is_one_full_sort(
         backward.append(page.items)
     back = [item for items in reversed(backward) for item in items]
     assert names(back)[-len(everything) :] == names(everything)
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+async def test_facets_are_exact_and_count_visible_items_only(data: st.DataObject, gear: Gear) -> None:
+    gallery = data.draw(galleries())
+    await gear.begin(gallery)
+    for item in data.draw(galleries(3)).items:
+        await put(gear.pool, item)
+        gallery = Gallery((*(other for other in gallery.items if other.key != item.key), item))
+    await gear.apply()
+    for forward in (0, 100):
+        query = data.draw(queries())
+        formula = to_formula(query, gallery.vocabulary)
+        hits = [item for item in gallery.items if matches(formula, item)]
+        counted = Counter(tag for item in hits for tag in item.tags)
+        wanted = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0].id))[:3]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pinakes.engines.index_facets.FORWARD_LIMIT", forward)
+            patch.setattr("pinakes.engines.index_facets.SAMPLE", 0)
+            async with snapshot(gear.pool, 30_000) as connection:
+                found = await facets(gear.engine, connection, formula, limit=3)
+        assert found.total_count == len(hits)
+        assert [(each.id, each.name, each.count) for each in found.facets] == [(t.id, t.name, n) for t, n in wanted]
+        assert found.kind == "exact"
 
 
 async def test_a_worker_that_slept_through_folds_starts_again(gear: Gear) -> None:

@@ -37,7 +37,7 @@ def item(source: int, item_id: int, *tags: str, creator: int = 1, title: str = "
 
 @pytest.fixture
 def service(pool: Pool, settings: Settings) -> ContentService:
-    return ContentService(pool, settings)
+    return ContentService(pool, settings.model_copy(update={"engine": "base"}))
 
 
 @pytest.fixture
@@ -197,11 +197,11 @@ async def test_a_count_beyond_its_budget_is_a_lower_bound(pool: Pool, settings: 
         await connection.execute(
             "INSERT INTO content_items (title, creator_id) SELECT 'filler ' || n, 1 FROM generate_series(1, 60000) AS n"
         )
-    hurried = ContentService(pool, settings.model_copy(update={"count_budget_ms": 1}))
+    hurried = ContentService(pool, settings.model_copy(update={"engine": "base", "count_budget_ms": 1}))
     page = await hurried.get_unified_content_paginated(GalleryQuery(page_size=10))
     assert (page.total_kind, page.total_count, page.has_next) == ("lower_bound", 11, True)
     assert (await hurried.get_unified_content_paginated(GalleryQuery(page=10**9))).total_count == 0
-    patient = ContentService(pool, settings)
+    patient = ContentService(pool, settings.model_copy(update={"engine": "base"}))
     page = await patient.get_unified_content_paginated(GalleryQuery(page_size=10))
     assert (page.total_kind, page.total_count) == ("exact", 60_005)
 
@@ -211,7 +211,7 @@ async def test_sources_not_asked_for_are_not_touched(pool: Pool, settings: Setti
     await store(pool, Gallery(GALLERY))
     async with pool.acquire() as connection:
         await connection.execute("ALTER TABLE content_items_auto RENAME TO hidden")
-    service = ContentService(pool, settings)
+    service = ContentService(pool, settings.model_copy(update={"engine": "base"}))
     page = await service.get_unified_content_paginated(
         GalleryQuery(content_source_types=("regular",), search_term="-zebra")
     )

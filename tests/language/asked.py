@@ -53,7 +53,8 @@ PATTERNS = ("sun*", "*set", "s*t", "ca*", "no*where", "place:p*", "-a*", "a|*")
 NUMBERS = (0.0, 0.5, 0.7, -3.25, 1e300, 1e-7, 5.0, 0.1 + 0.2)
 
 
-def _moment(rng: Random) -> datetime:
+def moment(rng: Random) -> datetime:
+    """A time that begins some period, or none."""
     day = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=rng.randrange(1000))
     return rng.choice(
         (
@@ -83,7 +84,7 @@ def _score(rng: Random) -> Score:
 
 def _when(rng: Random) -> When:
     field: Anything = rng.choice(("created", "updated"))
-    low, high = sorted((_moment(rng), _moment(rng)))
+    low, high = sorted((moment(rng), moment(rng)))
     if low == high:
         return When(field, low, None)
     return rng.choice((When(field, low, high), When(field, low, None), When(field, None, high)))

@@ -9,22 +9,27 @@ finished from the service, out of the cache or fresh from the engine; here it on
     ETag      what the answer says; its age and how it came about do not count
 
 `use_cache=false` and `Cache-Control: no-store` keep out of the cache altogether, `no-cache` and
-`max-age=0` have the answer computed and kept, `max-age=N` takes none that is older.
+`max-age=0` have the answer computed and kept, `max-age=N` takes none that is older. `engine=…` asks one
+engine, past the cache; only administrators may.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import cast
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pinakes.api.auth import ADMIN
 from pinakes.api.state import identity_of, state_of
 from pinakes.cache.core import Answer
 from pinakes.cache.reader import ANY, Freshness
 from pinakes.cache.splice import Encoding, negotiate
+from pinakes.engines.choice import EngineName
+from pinakes.errors import Forbidden
 
 PATH = "/api/v1/content/unified"
 
@@ -38,10 +43,14 @@ async def unified(request: Request) -> Response:
     """One page of the unified gallery."""
     state = state_of(request)
     headers = request.headers
-    viewer = identity_of(request).user_id
+    identity = identity_of(request)
     raw: bytes = request.scope["query_string"]
-    query = state.parser.parse(raw, viewer)
-    answer = await state.service.answer(query, _freshness(raw, headers.get("cache-control", "")))
+    query = state.parser.parse(raw, identity.user_id)
+    engine = _told(raw, "engine") if b"engine" in raw or b"%" in raw else None
+    if engine is not None and ADMIN not in identity.scopes:
+        raise Forbidden(f"Choosing the engine needs the scope {ADMIN}.", parameter="engine", allowed=[ADMIN])
+    freshness = _freshness(raw, headers.get("cache-control", ""))
+    answer = await state.service.answer(query, freshness, engine=cast("EngineName | None", engine))
     encoding = _negotiate(headers.get("accept-encoding", ""))
     wanted = headers.get("if-none-match")
     if wanted is not None and _matches(wanted, answer.etag):
@@ -83,7 +92,7 @@ def _headers(answer: Answer, encoding: Encoding | None) -> list[tuple[bytes, byt
 
 def _freshness(raw: bytes, cache_control: str) -> Freshness:
     """What the request demands of the cache."""
-    if _bypasses(raw):
+    if (b"use_cache" in raw or b"%" in raw) and _told(raw, "use_cache") == "false":
         return _NO_STORE
     if not cache_control:
         return ANY
@@ -97,11 +106,9 @@ def _freshness(raw: bytes, cache_control: str) -> Freshness:
 
 
 @lru_cache(4096)
-def _bypasses(raw: bytes) -> bool:
-    """Whether the query string says `use_cache=false`."""
-    if b"use_cache" not in raw and b"%" not in raw:
-        return False
-    return dict(parse_qsl(raw.decode("latin-1"))).get("use_cache") == "false"
+def _told(raw: bytes, name: str) -> str | None:
+    """What the query string, known to be good, says of a parameter that is not part of the question."""
+    return dict(parse_qsl(raw.decode("latin-1"))).get(name)
 
 
 def _matches(wanted: str, etag: str) -> bool:

@@ -5,7 +5,9 @@
     PATCH  /api/v1/content/{source_type}/{id}    200; If-Match, or updated_at in the body: 412 if changed since
     DELETE /api/v1/content/{source_type}/{id}    204; If-Match likewise
 
-Bodies are one JSON object of at most `max-body-bytes`.
+Bodies are one JSON object of at most `max-body-bytes`. A write with `refresh=wait_for` is answered when
+every reader sees it; `X-Pinakes-Epoch` is the epoch from which they do, and is missing where that took
+longer than `wait-for-seconds` (the write is kept all the same).
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode, params, values
+from pinakes.api.parameters import WRITES, Parameter
 from pinakes.api.problem import shown
 from pinakes.api.state import identity_of, state_of
 from pinakes.errors import BodyTooLarge, InvalidJson, InvalidParameter
 from pinakes.query.item import Item
 from pinakes.query.sources import SOURCE_BY_NAME, Source
+from pinakes.service import Receipt
 from pinakes.store.content import Change, Draft, etag
 
 COLLECTION = "/api/v1/content/{source_type}"
@@ -45,27 +49,44 @@ async def read_item(request: Request) -> Response:
 async def create_item(request: Request) -> Response:
     """A new item of the caller."""
     author = identity_of(request).author()
-    source = _source(request)
-    draft = Draft.model_validate(await _body(request))
-    item = await state_of(request).service.create(source, draft, author)
-    return _answer(item, 201, {"location": PATH.format(source_type=source.name, id=item.id)})
+    source = _source(request, WRITES)
+    draft = Draft.model_validate(await read_body(request))
+    receipt = Receipt()
+    item = await state_of(request).service.create(source, draft, author, receipt=receipt)
+    location = {"location": PATH.format(source_type=source.name, id=item.id)}
+    return _answer(item, 201, {**location, **await _seen(request, receipt)})
 
 
 async def change_item(request: Request) -> Response:
     """New values for some fields of an item."""
     author = identity_of(request).author()
-    source, item_id = _address(request)
-    change = Change.model_validate(await _body(request))
-    item = await state_of(request).service.update(source, item_id, change, author, if_match=_if_match(request))
-    return _answer(item)
+    source, item_id = _address(request, WRITES)
+    change = Change.model_validate(await read_body(request))
+    receipt = Receipt()
+    item = await state_of(request).service.update(
+        source, item_id, change, author, if_match=_if_match(request), receipt=receipt
+    )
+    return _answer(item, more=await _seen(request, receipt))
 
 
 async def delete_item(request: Request) -> Response:
     """Removes an item."""
     author = identity_of(request).author()
-    source, item_id = _address(request)
-    await state_of(request).service.delete(source, item_id, author, if_match=_if_match(request))
-    return Response(status_code=204)
+    source, item_id = _address(request, WRITES)
+    receipt = Receipt()
+    await state_of(request).service.delete(source, item_id, author, if_match=_if_match(request), receipt=receipt)
+    return Response(status_code=204, headers=await _seen(request, receipt))
+
+
+async def _seen(request: Request, receipt: Receipt) -> dict[str, str]:
+    """After a write: tells who waits for writes; waits itself until it is visible, if that was asked for."""
+    state = state_of(request)
+    state.announcer.wrote()
+    given = params.read(request.scope["query_string"], WRITES, state.settings)
+    if given.one("refresh") != "wait_for":
+        return {}
+    epoch = await state.service.visible(receipt)
+    return {} if epoch is None else {"x-pinakes-epoch": str(epoch)}
 
 
 def _answer(item: Item, status: int = 200, more: dict[str, str] | None = None) -> Response:
@@ -91,8 +112,8 @@ def _if_match(request: Request) -> str | None:
     return ", ".join(given) if given else None
 
 
-def _source(request: Request) -> Source:
-    params.read(request.scope["query_string"], (), state_of(request).settings)  # these routes take no parameters
+def _source(request: Request, takes: tuple[Parameter, ...] = ()) -> Source:
+    params.read(request.scope["query_string"], takes, state_of(request).settings)  # refuses all others
     name = request.path_params["source_type"]
     source = SOURCE_BY_NAME.get(name)
     if source is None:
@@ -102,8 +123,8 @@ def _source(request: Request) -> Source:
     return source
 
 
-def _address(request: Request) -> tuple[Source, int]:
-    source = _source(request)
+def _address(request: Request, takes: tuple[Parameter, ...] = ()) -> tuple[Source, int]:
+    source = _source(request, takes)
     text = request.path_params["id"]
     try:
         return source, _read_id(text)
@@ -111,7 +132,7 @@ def _address(request: Request) -> tuple[Source, int]:
         raise InvalidParameter(f"id cannot be {shown(text)}.", parameter="id", allowed=_ID_ALLOWED) from error
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def read_body(request: Request) -> dict[str, Any]:
     """The JSON object in the body, never reading further than allowed."""
     most = state_of(request).settings.max_body_bytes
     too_large = BodyTooLarge(allowed=f"at most {most:,} bytes")

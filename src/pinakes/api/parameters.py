@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from pinakes.api import values
+from pinakes.engines.choice import ENGINE_NAMES
 from pinakes.query.gallery_query import (
     CONTENT_SOURCE_TYPES,
     CREATOR_FILTERS,
@@ -140,7 +141,17 @@ UNIFIED: tuple[Parameter, ...] = (
     ),
     *SORTING,
     *FILTERS,
+    _choice("engine", "The engine to ask, past the cache; needs the scope `admin`.", ENGINE_NAMES, None),
     _choice("use_cache", "Whether a stored answer will do, and this one may be stored.", ("true", "false"), "true"),
+)
+
+WRITES: tuple[Parameter, ...] = (
+    _choice(
+        "refresh",
+        "`wait_for`: the answer comes when every reader sees the write, with the epoch from which they do.",
+        ("false", "wait_for"),
+        "false",
+    ),
 )
 
 TAGS: tuple[Parameter, ...] = (

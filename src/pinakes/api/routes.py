@@ -16,7 +16,7 @@ from starlette.responses import Response
 from pinakes import errors
 from pinakes.api import cache, gallery, health, items, tags, view
 from pinakes.api.openapi import ID, SOURCE_TYPE, operation
-from pinakes.api.parameters import TAGS, UNIFIED, VIEW_REFRESH
+from pinakes.api.parameters import TAGS, UNIFIED, VIEW_REFRESH, WRITES
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -50,7 +50,14 @@ ROUTES: tuple[ApiRoute, ...] = (
             "Answer",
             query=UNIFIED,
             headers=("If-None-Match",),
-            refusals=(*_READING, errors.InvalidCursor, errors.CursorMismatch, errors.TooManyTerms),
+            refusals=(
+                *_READING,
+                errors.InvalidCursor,
+                errors.CursorMismatch,
+                errors.TooManyTerms,
+                errors.Forbidden,
+                errors.ReadModelNotReady,
+            ),
         ),
     ),
     ApiRoute(
@@ -62,6 +69,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             "Item",
             status=201,
             path=(SOURCE_TYPE,),
+            query=WRITES,
             body="Draft",
             refusals=(*_WRITING, errors.Conflict),
         ),
@@ -86,6 +94,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             "Change some fields of an item. Needs scope content:write and ownership, or content:admin.",
             "Item",
             path=(SOURCE_TYPE, ID),
+            query=WRITES,
             headers=("If-Match",),
             body="Change",
             refusals=(*_WRITING, errors.NotFound, errors.Conflict, errors.StaleVersion),
@@ -100,6 +109,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             None,
             status=204,
             path=(SOURCE_TYPE, ID),
+            query=WRITES,
             headers=("If-Match",),
             refusals=(*_READING, errors.Forbidden, errors.NotFound, errors.StaleVersion),
         ),

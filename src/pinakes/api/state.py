@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 from starlette.requests import Request
 
+from pinakes.api.announce import Announcer
 from pinakes.api.auth import Authenticator, Identity
 from pinakes.api.params import QueryParser
 from pinakes.cache.core import ResultCache
@@ -17,6 +18,7 @@ from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import Pool, open_pool
+from pinakes.view.wait import Bell
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class State:
     pool: Pool
     service: ContentService
     redis: Redis | None
+    announcer: Announcer
 
 
 @asynccontextmanager
@@ -41,21 +44,21 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         SchemaMismatch: its schema is not this version's.
     """
     authenticator = Authenticator(settings)
-    pool = await open_pool(settings)
-    try:
+    async with AsyncExitStack() as stack:
+        pool = await open_pool(settings)
+        stack.push_async_callback(pool.close)
         await require_head(pool)
         cache = await _cache(settings)
-        service = ContentService(pool, settings, cache)
+        if cache is not None:
+            stack.push_async_callback(cache.stop)
         client = _redis(settings)
-        try:
-            yield State(settings, authenticator, QueryParser(settings), pool, service, client)
-        finally:
-            if client is not None:
-                await client.aclose()
-            if cache is not None:
-                await cache.stop()
-    finally:
-        await pool.close()
+        if client is not None:
+            stack.push_async_callback(client.aclose)
+        bell = await stack.enter_async_context(Bell.listening(settings))
+        service = ContentService(pool, settings, cache, bell)
+        announcer = Announcer(settings)
+        stack.push_async_callback(announcer.stop)
+        yield State(settings, authenticator, QueryParser(settings), pool, service, client, announcer)
 
 
 async def _cache(settings: Settings) -> ResultCache | None:

@@ -21,6 +21,7 @@ from pinakes.api.auth import ADMIN
 from pinakes.api.parameters import VIEW_REFRESH
 from pinakes.api.state import State, identity_of, state_of
 from pinakes.errors import Forbidden
+from pinakes.index.deltas import DeltaWriter
 from pinakes.store.pool import translate_errors
 from pinakes.view.actions import Outcome, refresh_now
 from pinakes.view.epoch import POLICIES
@@ -49,7 +50,7 @@ async def refresh(request: Request) -> Response:
     wait = params.read(request.scope["query_string"], VIEW_REFRESH, state.settings).one("wait", "false") == "true"
     task: asyncio.Task[Outcome] | None = getattr(request.app.state, "refresh", None)
     if task is None or task.done():
-        task = request.app.state.refresh = asyncio.create_task(refresh_now(state.settings))
+        task = request.app.state.refresh = asyncio.create_task(refresh_now(state.settings, [DeltaWriter()]))
     if not wait:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return Response(b'{"status":"accepted"}', 202, _NO_STORE, "application/json")

@@ -29,7 +29,7 @@ FORWARD_LIMIT = 2_000
 SAMPLE = 1_000
 """Hits whose tags are read to find the tags worth intersecting first."""
 
-BUDGET = 400
+BUDGET = 256
 """Intersections allowed for one list of facets."""
 
 

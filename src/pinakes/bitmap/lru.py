@@ -116,6 +116,14 @@ class BitmapCache:
                 del self._log[term]
         self.floor = max(self.floor, folded)
 
+    def gained(self, prefix: str) -> dict[str, int]:
+        """For terms that begin with `prefix`, how many documents at most they gained by the deltas held."""
+        return {
+            term: sum(len(delta.added) for _, delta in log)
+            for term, log in self._log.items()
+            if term.startswith(prefix)
+        }
+
     def clear(self, epoch: int) -> None:
         """Start again, knowing nothing, at `epoch`."""
         self._entries.clear()

@@ -265,6 +265,8 @@ class ResultCache:
         exact = reading(time, scores, asked)
         if exact is None or not 0 <= exact.heading.now_ms - exact.heading.at_ms <= self.options.window_ms:
             return None
+        if exact.heading.head < self.mirror.newest:
+            return None  # a failover lost epochs this process has seen already
         return still_right(entry, question, exact, clocked=clocked)
 
     def _early(self, entry: Entry, now_ms: int) -> bool:

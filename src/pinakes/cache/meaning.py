@@ -4,8 +4,8 @@ A query names tags; which of them exist for the viewer is known to the database 
 every time would cost every hit a connection, so what it said is kept with the stamp of the snapshot
 it was said in and judged by clocks like an answer: `vocabulary` (a tag came or went), `names` (a tag
 was renamed), and for each tag understood its own clock (an item the viewer may see carries it, or
-none does any more). A name that was not understood may be that of a tag seen on private items only,
-whose clock nobody here knows, so it is bound by the newest epoch.
+none does any more). A name that might have meant a tag seen on private items only, whose clock nobody
+here knows, is bound by the newest epoch.
 
 Bounded by number: `SIZE` meanings of some 2 kB.
 """
@@ -18,31 +18,44 @@ from dataclasses import dataclass
 from pinakes.cache.judge import KnownClocks
 from pinakes.cache.key import NAMES, Question
 from pinakes.cache.stamp import Stamp
+from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 
 SIZE = 20_000
 VOCABULARY = "vocabulary"
 
 
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a snapshot made of a query.
+
+    `named`: it names tags or creators; `terms`: what they are; `unsure`: they may come to mean
+    something else without any of those clocks telling.
+    """
+
+    formula: Formula
+    warnings: tuple[str, ...]
+    terms: tuple[str, ...]
+    named: bool
+    unsure: bool
+    stamp: Stamp
+
+
 @dataclass(slots=True)
 class Meaning:
-    """A question, and how long the query may be taken to ask it. `tags`: the terms it was understood by."""
+    """A question, and what it rests on."""
 
     question: Question
     incarnation: str
-    stamp: Stamp
-    tags: tuple[str, ...]
-    unknown: bool
+    understood: Understood
     learnt_ms: int
     version: int = -1
 
     def bound(self, clocks: KnownClocks) -> int:
         """The newest epoch that can have changed what the query means."""
-        if not self.tags and not self.unknown:
-            return 0
-        if self.unknown or not self.stamp.exact:
+        if self.understood.unsure or not self.understood.stamp.exact:
             return clocks.newest
-        return max(clocks.clock(term) for term in (NAMES, VOCABULARY, *self.tags))
+        return max(clocks.clock(term) for term in (NAMES, VOCABULARY, *self.understood.terms))
 
 
 class Meanings:

@@ -17,22 +17,10 @@ from pinakes.cache import body
 from pinakes.cache.core import Answer, Computed, ResultCache
 from pinakes.cache.entry import Entry
 from pinakes.cache.key import Question, ask
-from pinakes.cache.meaning import Meaning, Meanings
+from pinakes.cache.meaning import Meaning, Meanings, Understood
 from pinakes.cache.stamp import Stamp
-from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Page
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """What a snapshot made of a query. `tags`: the terms of the tags it knows; `unknown`: it did not know all."""
-
-    formula: Formula
-    warnings: tuple[str, ...]
-    tags: tuple[str, ...]
-    unknown: bool
-    stamp: Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +97,12 @@ class CachedReader:
         if cache.options.strategy == "ttl":
             young = mirror.latest_ms() - meaning.learnt_ms < cache.options.ttl_s * 1000
             return meaning.question if young and meaning.learnt_ms else None
-        if not (meaning.tags or meaning.unknown):
+        if not meaning.understood.named:
             return meaning.question
         if not mirror.trusted():
             return None
         if meaning.version != mirror.version:
-            if meaning.bound(mirror) > meaning.stamp.epoch:
+            if meaning.bound(mirror) > meaning.understood.stamp.epoch:
                 return None
             meaning.version = mirror.version
         return meaning.question
@@ -133,7 +121,7 @@ class CachedReader:
             namespace=self._namespace,
             incarnation=incarnation,
         )
-        meaning = Meaning(question, incarnation, understood.stamp, understood.tags, understood.unknown, learnt_ms)
+        meaning = Meaning(question, incarnation, understood, learnt_ms)
         self._meanings.put(query, meaning)
         return question
 
@@ -145,10 +133,14 @@ class CachedReader:
         return Computed(question, constant, etag, reading.stamp)
 
     async def _uncached(self, query: GalleryQuery) -> Answer:
-        reading = await self._compute(query)
-        constant, etag = body.write(reading.page)
-        entry = Entry(text="", epoch=0, created_ms=0, ttl_s=0, cost_ms=0, exact=False, etag=etag, constant=constant)
-        return Answer(entry, "bypass", 0)
+        return finished(await self._compute(query))
+
+
+def finished(reading: Reading) -> Answer:
+    """`reading` as an answer that never saw a cache."""
+    constant, etag = body.write(reading.page)
+    entry = Entry(text="", epoch=0, created_ms=0, ttl_s=0, cost_ms=0, exact=False, etag=etag, constant=constant)
+    return Answer(entry, "bypass", 0)
 
 
 def _public_text(query: GalleryQuery) -> str:

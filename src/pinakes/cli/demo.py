@@ -69,6 +69,7 @@ async def _demo(settings: Settings, items: int | None) -> None:
         # Whatever is to run beside the web server joins it here, before it: children stop in
         # the opposite order, and all of them before the servers.
         children = await stack.enter_async_context(Children(live, directory.log))
+        await children.start("worker", "pinakes.cli.worker")
         claimed.close()
         await web.serving(children, address, port)
         click.echo(_welcome(web.url(address, port), settings.data_dir, tags))

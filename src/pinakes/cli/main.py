@@ -26,6 +26,9 @@ COMMANDS: dict[str, str] = {
     "export": "export",
     "worker": "worker",
     "view": "view",
+    "index": "index",
+    "cache": "cache",
+    "check": "check",
     "token": "token",
 }
 

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pinakes.cli.common import connection_options, run_async, status
 from pinakes.embedded import connected
+from pinakes.index.deltas import DeltaWriter
 from pinakes.settings import Settings
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import open_pool
@@ -47,7 +48,7 @@ def _refresh(settings: Settings, as_json: bool) -> None:
 
     async def body() -> None:
         async with _live(settings) as live:
-            done = await actions.refresh_now(live)
+            done = await actions.refresh_now(live, [DeltaWriter()])
         if as_json:
             click.echo(orjson.dumps(done))
         else:

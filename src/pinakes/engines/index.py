@@ -129,6 +129,26 @@ class IndexEngine:
         }
         return page
 
+    @property
+    def reader(self) -> IndexReader:
+        """The process's memory of the index."""
+        return self._reader
+
+    async def hits(self, connection: Connection, state: State, formula: Formula) -> BitMap:
+        """Every document `formula` is true of, as of `state`; the caller's own to keep.
+
+        Raises:
+            ReadModelNotReady: too many documents are in doubt.
+        """
+
+        def work(source: RequestSource) -> Bounds:
+            bounds = evaluate(formula, source)
+            possible = bounds.possible.copy()
+            return Bounds(possible, possible) if bounds.exact else Bounds(bounds.certain.copy(), possible)
+
+        bounds = await self._reader.run(connection, state, work)
+        return bounds.possible if bounds.exact else await self._settle(connection, formula, bounds)
+
     async def explain(self, connection: Connection, query: GalleryQuery, formula: Formula) -> dict[str, Any]:
         """What an answer takes: stages in milliseconds, hits, the window, the terms that had to be loaded."""
         trace = Trace()

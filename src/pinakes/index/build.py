@@ -61,7 +61,7 @@ def _silent(_done: int, _total: int) -> None:
 
 
 async def build(database_url: str, *, processes: int | None = None, progress: Progress = _silent) -> Built:
-    """Builds the index and puts it into use; by default with a process for each core.
+    """Builds the index and puts it into use; by default with a process for each core, with 0 all in this one.
 
     Raises:
         ReadModelNotReady: the read model is missing, or its policy gives documents no numbers.
@@ -77,7 +77,7 @@ async def build(database_url: str, *, processes: int | None = None, progress: Pr
         finished = sum(_docs(number, docs) for number in done)
         progress(finished, docs)
         terms = 0
-        workers = min(len(segments), (os.cpu_count() or 1) if processes is None else processes)
+        workers = (os.cpu_count() or 1) if processes is None else processes
         async for part in _parts(database_url, connection, generation, segments, workers):
             finished += _docs(part.segment, docs)
             terms += part.terms
@@ -123,7 +123,7 @@ async def _parts(
     database_url: str, connection: Connection, generation: int, segments: list[int], workers: int
 ) -> AsyncIterator[Part]:
     """Builds `segments`, in this process or in `workers` others; each as it is finished."""
-    if workers <= 1:
+    if not workers:
         for segment in segments:
             yield await build_part(connection, generation, segment)
         return

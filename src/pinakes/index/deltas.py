@@ -11,6 +11,7 @@ An epoch of a hundred items changes about four thousand terms and makes one row 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pinakes.bitmap.deltas import Delta, DeltaSet
 from pinakes.bitmap.segments import decode
@@ -71,16 +72,15 @@ async def write_delta(
 async def read_deltas(connection: Connection, generation: int, after: int) -> list[tuple[int, dict[str, Delta]]]:
     """The deltas of every epoch after `after`, oldest first."""
     rows = await connection.fetch(_TERMS["deltas_after"], generation, after)
-    return [
-        (
-            row["epoch"],
-            {
-                term: Delta(decode(added), decode(removed))
-                for term, added, removed in zip(row["terms"], row["added"], row["removed"], strict=True)
-            },
-        )
-        for row in rows
-    ]
+    return [(row["epoch"], parse_deltas(row)) for row in rows]
+
+
+def parse_deltas(row: Any) -> dict[str, Delta]:
+    """The deltas in a row of `deltas_after`."""
+    return {
+        term: Delta(decode(added), decode(removed))
+        for term, added, removed in zip(row["terms"], row["added"], row["removed"], strict=True)
+    }
 
 
 def _terms(change: RowChange, facts: Facts | None, codes: Codes) -> set[str]:

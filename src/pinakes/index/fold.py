@@ -10,6 +10,7 @@ a fold waits for `FOLD_ITEMS` changed items or `FOLD_AGE_S` seconds.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -19,11 +20,11 @@ from pyroaring import BitMap
 
 from pinakes.bitmap.deltas import Delta, DeltaSet
 from pinakes.bitmap.segments import cut, decode, encode
-from pinakes.index.deltas import read_deltas
+from pinakes.index.deltas import parse_deltas
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 
-FOLD_ITEMS = 20_000
+FOLD_ITEMS = 10_000
 FOLD_AGE_S = 60.0
 KEEP_S = 60.0
 BATCH = 2_000
@@ -69,9 +70,11 @@ async def _fold(connection: Connection, keep_s: float) -> Folded | None:
             return None
         generation = waiting["generation"]
         joined = DeltaSet()
-        for _, deltas in await read_deltas(connection, generation, waiting["folded_epoch"]):
-            for term, delta in deltas.items():
+        for row in await connection.fetch(_SQL["deltas_after"], generation, waiting["folded_epoch"]):
+            for term, delta in parse_deltas(row).items():
                 joined.then(term, delta)
+            # The applier may share this process, and has an epoch to make.
+            await asyncio.sleep(0)
         pieces = _pieces(joined)
         rewritten = 0
         while batch := list(islice(pieces, BATCH)):

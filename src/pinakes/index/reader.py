@@ -20,6 +20,7 @@ from pyroaring import BitMap
 
 from pinakes.bitmap import terms
 from pinakes.bitmap.codes import SortCode
+from pinakes.bitmap.facets import TagCount
 from pinakes.bitmap.lru import BitmapCache
 from pinakes.bitmap.segments import decode
 from pinakes.bitmap.source import TermsMissing
@@ -39,6 +40,7 @@ _NEARBY = 3
 
 _GENERATIONS = load("generation", "pinakes.index.sql")
 _TERMS = load("terms", "pinakes.index.sql")
+_ROWS = load("rows", "pinakes.index.sql")
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class IndexReader:
         self._generation = 0
         self._codes: dict[OrderField, SortCode] = {}
         self._folded = 0
+        self._tag_sizes: tuple[tuple[int, int], dict[int, int]] | None = None
         # Counts how often everything was forgotten, so that a request notices it happened meanwhile.
         self._version = 0
 
@@ -163,6 +166,20 @@ class IndexReader:
         """That nothing this request relies on was forgotten since it began."""
         if state.version != self._version or state.folded_epoch < self.cache.floor:
             raise _exchanged()
+
+    async def tag_bounds(self, connection: Connection, state: State) -> list[TagCount]:
+        """Every tag with its number of documents or a little more, falling."""
+        known = self._tag_sizes
+        if known is None or known[0] != (state.generation, state.folded_epoch):
+            rows = await connection.fetch(_ROWS["tag_sizes"], state.generation)
+            known = ((state.generation, state.folded_epoch), {row["tag"]: row["items"] for row in rows})
+            self._require(state)
+            self._tag_sizes = known
+        sizes = dict(known[1])
+        for term, gained in self.cache.gained("tag:").items():
+            tag = int(term.removeprefix("tag:"))
+            sizes[tag] = sizes.get(tag, 0) + gained
+        return sorted((TagCount(tag, size) for tag, size in sizes.items()), key=lambda each: (-each.count, each.tag))
 
     def known_code(self, field: OrderField) -> SortCode | None:
         """The code of `field`, once it is loaded."""

@@ -108,7 +108,7 @@ async def create(conn: Connection, source: Source, draft: Draft, author: Author)
     _require_own(creator, author)
     values = {**draft.columns(), "creator_id": creator}
     async with _writing(conn, source, creator, author):
-        tag_ids = await tags.ensure(conn, await aliases.resolved(conn, draft.tags))
+        tag_ids = await tags.ensure(conn, draft.tags)
         item_id = await conn.fetchval(_sql("create", source), values)
         await conn.execute(_sql("add_taggings", source), item_id, sorted(tag_ids.values()))
         return await _find(conn, source, item_id)

@@ -16,7 +16,7 @@ from asyncpg import exceptions as pg
 
 from pinakes.errors import Conflict, InvalidContent, NotFound
 from pinakes.query.item import Tag
-from pinakes.query.sources import SOURCES
+from pinakes.query.sources import SOURCES, Source
 from pinakes.store import aliases, hierarchy
 from pinakes.store.pool import Connection, Pool, writing
 from pinakes.store.queries import for_source, load
@@ -24,6 +24,7 @@ from pinakes.store.tag_name import checked, checked_category
 
 BATCH = 5000
 BATCH_TIMEOUT_MS = 60_000
+_ALL, _FIRST = 2**62, -(2**63)
 
 Told = Callable[[int], None]
 """Called with the number of taggings done so far."""
@@ -90,23 +91,12 @@ async def merge(pool: Pool, tag_id: int, into_id: int, *, batch: int = BATCH, to
     async with writing(pool, BATCH_TIMEOUT_MS) as conn:
         for number in sorted((tag_id, into_id)):
             await _lock(conn, number)
-    moved = 0
-    for source in SOURCES:
-        sql = for_source(load("names")["move_taggings"], source)
-        while True:
-            async with writing(pool, BATCH_TIMEOUT_MS) as conn:
-                done = await conn.fetchval(sql, tag_id, into_id, batch)
-            moved += done
-            if told is not None:
-                told(moved)
-            if done < batch:
-                break
+    moved = await _in_batches(pool, "move_taggings", (tag_id, into_id), batch, told)
     async with writing(pool, BATCH_TIMEOUT_MS) as conn:
         rows = {number: await _lock(conn, number) for number in sorted((tag_id, into_id))}
         for source in SOURCES:
-            sql = for_source(load("names")["move_taggings"], source)
             # Whoever was giving the tag to an item had to be waited for; nobody new can come.
-            moved += await conn.fetchval(sql, tag_id, into_id, 2**62)
+            moved += (await _batch(conn, "move_taggings", source, tag_id, into_id, _ALL, _FIRST))["done"]
         await conn.execute(load("names")["move_aliases"], tag_id, into_id)
         left_out = await _move_steps(conn, tag_id, into_id)
         await conn.execute(load("names")["delete_tag"], tag_id)
@@ -123,23 +113,12 @@ async def delete(
         NotFound: there is no such tag.
         Conflict: items carry it, and `taggings` is not said.
     """
-    removed = 0
-    if taggings:
-        for source in SOURCES:
-            sql = for_source(load("names")["remove_taggings"], source)
-            while True:
-                async with writing(pool, BATCH_TIMEOUT_MS) as conn:
-                    done = await conn.fetchval(sql, tag_id, batch)
-                removed += done
-                if told is not None:
-                    told(removed)
-                if done < batch:
-                    break
+    removed = await _in_batches(pool, "remove_taggings", (tag_id,), batch, told) if taggings else 0
     async with writing(pool, BATCH_TIMEOUT_MS) as conn:
         row = await _lock(conn, tag_id)
         for source in SOURCES:
             if taggings:
-                removed += await conn.fetchval(for_source(load("names")["remove_taggings"], source), tag_id, 2**62)
+                removed += (await _batch(conn, "remove_taggings", source, tag_id, _ALL, _FIRST))["done"]
             elif await conn.fetchval(for_source(load("names")["is_carried"], source), tag_id):
                 raise Conflict(
                     f"Items carry the tag {row['name']!r}.",
@@ -148,6 +127,26 @@ async def delete(
                 )
         await conn.execute(load("names")["delete_tag"], tag_id)
     return removed
+
+
+async def _in_batches(pool: Pool, query: str, tags: tuple[int, ...], batch: int, told: Told | None) -> int:
+    """Runs a statement over all items of all sources, a batch a transaction; how many taggings."""
+    total = 0
+    for source in SOURCES:
+        last: int | None = _FIRST
+        while last is not None:
+            async with writing(pool, BATCH_TIMEOUT_MS) as conn:
+                row = await _batch(conn, query, source, *tags, batch, last)
+            total, last = total + row["done"], row["last"]
+            if told is not None and row["done"]:
+                told(total)
+    return total
+
+
+async def _batch(conn: Connection, query: str, source: Source, *values: int) -> Record:
+    row = await conn.fetchrow(for_source(load("names")[query], source), *values)
+    assert row is not None, "a count is always one row"
+    return row
 
 
 async def _move_steps(conn: Connection, tag_id: int, into_id: int) -> int:

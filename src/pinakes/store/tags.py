@@ -17,25 +17,30 @@ from pinakes.store.queries import for_source, load
 
 
 async def ensure(conn: Connection, names: Iterable[str]) -> dict[str, int]:
-    """Name -> number for every name, creating what is missing.
+    """Name -> number for every name, creating what is missing; an alias has its tag's number.
 
-    Existing names are looked up first: an insert that finds its name taken still uses up a number.
-    Missing ones are created in sorted order, so two writers of the same names cannot deadlock.
+    The tags stay until the transaction ends. Existing names are looked up first: an insert that finds
+    its name taken still uses up a number. Missing ones are created in sorted order, so two writers of
+    the same names cannot deadlock.
     """
     wanted = set(names)
-    found = await _ids_of(conn, wanted)
+    found = await _held(conn, wanted)
     missing = sorted(wanted - found.keys())
     if not missing:
         return found
     await conn.execute(load("tags")["create"], missing)
-    return await _ids_of(conn, wanted)
+    return found | await _held(conn, set(missing))
 
 
-async def _ids_of(conn: Connection, names: set[str]) -> dict[str, int]:
+async def _held(conn: Connection, names: set[str]) -> dict[str, int]:
     if not names:
         return {}
-    rows = await conn.fetch(load("tags")["ids_of"], sorted(names))
-    return {row["name"]: row["id"] for row in rows}
+    queries = load("tags")
+    found = {row["name"]: row["id"] for row in await conn.fetch(queries["hold"], sorted(names))}
+    missing = sorted(names - found.keys())
+    # After the tags: a name that was merged away while we waited for it is an alias now.
+    aliased = await conn.fetch(queries["hold_aliased"], missing) if missing else []
+    return found | {row["name"]: row["id"] for row in aliased}
 
 
 async def visible(

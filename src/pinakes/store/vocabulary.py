@@ -45,11 +45,16 @@ COUNTED = 100
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a query's names mean to this viewer. `unknown`: some of them mean nothing."""
+    """What a query's names mean to this viewer. `unknown`: some of them mean nothing.
+
+    `unsure`: they could come to mean something else without a name or one of `known` changing, since
+    some tag or user that might have been meant is on no item this viewer can see.
+    """
 
     meanings: Mapping[Ref, Formula] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     unknown: bool = False
+    unsure: bool = False
 
     def __call__(self, ref: Ref) -> Formula:
         """The formula `ref` stands for."""
@@ -95,7 +100,7 @@ async def resolve(
     for creator in sorted((ref for ref in refs if isinstance(ref, Creator)), key=str):
         await lookup.creator(creator)
     lookup.report(refs)
-    return Vocabulary(lookup.meanings, tuple(lookup.warnings), lookup.unknown)
+    return Vocabulary(lookup.meanings, tuple(lookup.warnings), lookup.unknown, lookup.unsure)
 
 
 class _Lookup:
@@ -109,6 +114,7 @@ class _Lookup:
         self.meanings: dict[Ref, Formula] = {}
         self.warnings: list[str] = []
         self.unknown = False
+        self.unsure = False
 
     async def tags(self, refs: Collection[int | str | Word | TagName]) -> None:
         """Names and numbers of tags, aliases followed."""
@@ -139,12 +145,14 @@ class _Lookup:
                     if alias_of is not None:
                         self.warnings.append(f"{_shown(ref)!r} is an alias of {alias_of!r}")
                     break
+                self.unsure = True
 
     def _descends(self, ref: Ref) -> bool:
         return not isinstance(ref, int | str) if self._descendants is None else self._descendants
 
     async def pattern(self, ref: Pattern) -> None:
         """The tags like `ref`, in its first spelling that any visible tag has."""
+        self.unsure = True
         for text in spellings(ref.text):
             rows = await self._connection.fetch(self._sql["match_pattern"], _like(text), MAX_CANDIDATES + 1)
             tags = [row["id"] for row in rows[:MAX_CANDIDATES]]
@@ -174,6 +182,7 @@ class _Lookup:
 
     async def creator(self, ref: Creator) -> None:
         """The user of this name, or else the users with these words in their names."""
+        self.unsure = True
         names = spellings(ref.name)
         rows = await self._connection.fetch(self._sql["users_named"], list(names))
         rows = sorted(rows, key=lambda row: names.index(row["username"]))

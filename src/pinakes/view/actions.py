@@ -7,11 +7,12 @@ without any, and never at the same time as one of them.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pinakes.settings import Settings
 from pinakes.store.pool import translate_errors
-from pinakes.view.applier import Applier
+from pinakes.view.applier import Applier, Observer
 from pinakes.view.build import Built, Progress, build, switch
 from pinakes.view.epoch import Policy, read_epoch
 from pinakes.view.refresh import refresh
@@ -31,8 +32,11 @@ class Outcome:
     seconds: float
 
 
-async def refresh_now(settings: Settings) -> Outcome:
-    """Brings the read model up to date at once, whatever the policy says about when."""
+async def refresh_now(settings: Settings, observers: Sequence[Observer] = ()) -> Outcome:
+    """Brings the read model up to date at once, whatever the policy says about when.
+
+    `observers` are those of every applier of this installation: an index that misses an epoch is lost.
+    """
     with translate_errors():
         async with session(settings) as connection, alone(connection, wait=True):
             started, changed = time.monotonic(), 0
@@ -40,7 +44,7 @@ async def refresh_now(settings: Settings) -> Outcome:
             if policy is None:
                 changed = (await build(connection, settings.view_policy)).items
             elif policy == "incremental":
-                applier = Applier(settings.epoch_batch)
+                applier = Applier(settings.epoch_batch, list(observers))
                 while (applied := await applier.apply(connection)) is not None and not applied.drained:
                     changed += len(applied.changes)
                 changed += len(applied.changes) if applied is not None else 0

@@ -15,6 +15,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from pinakes.index.deltas import DeltaWriter
 from pinakes.settings import Settings
 from pinakes.view.applier import Applied
 from pinakes.view.build import Progress
@@ -38,6 +39,7 @@ async def run(
     pause = FIRST_PAUSE_S
     while not stop.is_set():
         keeper = Keeper(settings)
+        keeper.applier.observers.append(DeltaWriter())
         if on_epoch is not None:
             keeper.on_epoch = on_epoch
         try:

@@ -85,15 +85,26 @@ SELECT stored.tags
 FROM unified_content_with_tags AS stored
 WHERE stored.doc = ANY ($1::integer[])
 
--- name: ranked_tags
--- purpose: every tag with its item count, falling
--- index: tag_counts, primary key
-SELECT counts.tag_id, sum(counts.item_count)::bigint AS items
-FROM (
-    SELECT tag_id, item_count FROM tag_counts
-    UNION ALL
-    SELECT tag_id, delta FROM tag_count_deltas
-) AS counts
-GROUP BY counts.tag_id
-HAVING sum(counts.item_count) > 0
-ORDER BY items DESC, counts.tag_id
+-- name: tag_sizes
+-- purpose: every tag with the number of its documents in the segments
+-- index: term_segment, primary key
+SELECT substr(segments.term, 5)::integer AS tag, sum(segments.cardinality)::bigint AS items
+FROM term_segment AS segments
+WHERE segments.generation = $1
+  AND segments.term >= 'tag:'
+  AND segments.term < 'tag;'
+GROUP BY segments.term
+
+-- name: tags_shown
+-- purpose: names and categories of tags
+-- index: tags, primary key
+SELECT id, name, category
+FROM tags
+WHERE id = ANY ($1::integer[])
+
+-- name: tags_of_category
+-- purpose: the tags of one category
+-- index: none; reads all tags
+SELECT id
+FROM tags
+WHERE category = $1

@@ -86,8 +86,9 @@ WHERE NOT EXISTS (SELECT FROM {table} AS item WHERE item.id = tagging.content_id
 -- purpose: ids for new items, ascending
 -- index: none; the sequence of the identity column
 -- bound: one row an item
-SELECT nextval(pg_get_serial_sequence('{table}', 'id'))
-FROM generate_series(1, $1::integer)
+SELECT nextval(ids.sequence)
+FROM (SELECT pg_get_serial_sequence('{table}', 'id')::regclass AS sequence OFFSET 0) AS ids
+CROSS JOIN generate_series(1, $1::integer)
 
 -- name: missing_users
 -- purpose: makes the users that do not exist yet; the caller sorts the names, so that writers never wait in a circle

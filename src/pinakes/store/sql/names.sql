@@ -131,14 +131,26 @@ LIMIT $2
 SELECT EXISTS (SELECT FROM {tags_table} WHERE tag_id = $1)
 
 -- name: move_taggings
--- purpose: the next $3 items of one source that carry tag $1 carry tag $2 instead
--- index: {tags_table}_tag, primary key of {tags_table}
-WITH moved AS (
+-- purpose: the next $3 items after $4 of one source that carry tag $1 carry tag $2 instead
+-- index: {tags_table}_tag, primary keys of {table} and {tags_table}
+-- bound: $3 rows; $4 keeps each batch from reading what the ones before it left behind. Items are
+--        held first, as by every writer of an item, so that nobody waits in a circle.
+WITH held AS MATERIALIZED (
+    SELECT id
+    FROM {table}
+    WHERE id = ANY (ARRAY(
+        SELECT content_id
+        FROM {tags_table}
+        WHERE tag_id = $1 AND content_id > $4::bigint
+        ORDER BY content_id
+        LIMIT $3::bigint
+    ))
+    ORDER BY id
+    FOR KEY SHARE
+), moved AS (
     DELETE FROM {tags_table}
     WHERE tag_id = $1
-      AND content_id = ANY (ARRAY(
-          SELECT content_id FROM {tags_table} WHERE tag_id = $1 ORDER BY content_id LIMIT $3::bigint
-      ))
+      AND content_id = ANY (ARRAY(SELECT id FROM held))
     RETURNING content_id
 ), kept AS (
     INSERT INTO {tags_table} (source_type, content_id, tag_id)
@@ -147,17 +159,28 @@ WITH moved AS (
     ORDER BY content_id
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM moved
+SELECT (SELECT count(*) FROM moved) AS done, (SELECT max(id) FROM held) AS last
 
 -- name: remove_taggings
--- purpose: the next $2 items of one source that carry the tag carry it no more
--- index: {tags_table}_tag, primary key of {tags_table}
-WITH removed AS (
+-- purpose: the next $2 items after $3 of one source that carry the tag carry it no more
+-- index: {tags_table}_tag, primary keys of {table} and {tags_table}
+-- bound: $2 rows
+WITH held AS MATERIALIZED (
+    SELECT id
+    FROM {table}
+    WHERE id = ANY (ARRAY(
+        SELECT content_id
+        FROM {tags_table}
+        WHERE tag_id = $1 AND content_id > $3::bigint
+        ORDER BY content_id
+        LIMIT $2::bigint
+    ))
+    ORDER BY id
+    FOR KEY SHARE
+), removed AS (
     DELETE FROM {tags_table}
     WHERE tag_id = $1
-      AND content_id = ANY (ARRAY(
-          SELECT content_id FROM {tags_table} WHERE tag_id = $1 ORDER BY content_id LIMIT $2::bigint
-      ))
+      AND content_id = ANY (ARRAY(SELECT id FROM held))
     RETURNING content_id
 )
-SELECT count(*) FROM removed
+SELECT (SELECT count(*) FROM removed) AS done, (SELECT max(id) FROM held) AS last

@@ -8,6 +8,28 @@ SELECT id, name
 FROM tags
 WHERE name = ANY($1::text[])
 
+-- name: hold
+-- purpose: the same for who gives these tags to an item: nobody merges or deletes them meanwhile. In
+--          the order of numbers, as a merge holds them
+-- index: unique name of tags
+-- bound: one row a name
+SELECT id, name
+FROM tags
+WHERE name = ANY($1::text[])
+ORDER BY id
+FOR KEY SHARE
+
+-- name: hold_aliased
+-- purpose: the same for tags named by their aliases
+-- index: primary keys of tag_aliases and tags
+-- bound: one row a name
+SELECT tag.id, alias.name
+FROM tag_aliases AS alias
+JOIN tags AS tag ON tag.id = alias.tag_id
+WHERE alias.name = ANY($1::text[])
+ORDER BY tag.id
+FOR KEY SHARE OF tag
+
 -- name: aliased
 -- purpose: those of the names that are aliases, and whose; a tag's own name is none
 -- index: primary keys of tag_aliases and tags

@@ -1,0 +1,195 @@
+"""`pinakes check`: prove on this machine what the documentation promises."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from pinakes.bench.cache_check import Check, Load, figures, questions
+from pinakes.cache.link import CacheFailure, Link
+from pinakes.cache.options import Options
+from pinakes.cli.common import run_async, status
+from pinakes.embedded import EmbeddedServers
+from pinakes.settings import Settings, load_settings
+from pinakes.store.migrate import migrate
+
+
+@click.group()
+def command() -> None:
+    """Prove on this machine what the documentation promises."""
+
+
+@command.command("cache")
+@click.option("--reads", default=100_000, show_default=True, help="How many reads are checked.")
+@click.option("--writes-per-s", default=15.0, show_default=True, help="How fast the gallery changes.")
+@click.option("--seed", default=1, show_default=True, help="Seed of writes and faults.")
+@click.option("--profiles", is_flag=True, help="Also compare strategies at equal staleness; takes a minute more.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def cache_command(reads: int, writes_per_s: float, seed: int, profiles: bool, as_json: bool) -> None:
+    """Check every one of N reads through the cache against the oracle, while Redis is being broken.
+
+    Runs on servers of its own in a temporary directory; no gallery of yours is touched. Exits with 1
+    if any answer was wrong or older than the budget.
+    """
+    run_async(_run(reads, writes_per_s, seed, profiles=profiles, as_json=as_json))
+
+
+async def _run(reads: int, writes_per_s: float, seed: int, *, profiles: bool, as_json: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="pinakes-check-") as folder:
+        data = Path(folder) / "data"
+        async with await EmbeddedServers.start(data, on_status=None if as_json else status) as servers:
+            settings = load_settings(
+                data_dir=data,
+                database_url=servers.database_url,
+                redis_url=servers.redis_url,
+                cursor_secret=servers.secrets.cursor_secret,
+                jwt_secret=servers.secrets.jwt_secret,
+            )
+            await migrate(servers.database_url)
+            told = await _checked(settings, data, reads, writes_per_s, seed, as_json=as_json)
+            if profiles:
+                told["profiles"] = await _profiles(settings, as_json=as_json)
+    click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+    if told["wrong"] or told["beyond_budget"]:
+        raise click.exceptions.Exit(1)
+
+
+async def _checked(
+    settings: Settings, data: Path, reads: int, writes_per_s: float, seed: int, *, as_json: bool
+) -> dict[str, Any]:
+    check = Check(settings, replace(Options.of(settings), strategy="event"), questions(), seed=seed)
+    shown = 0
+
+    def progress(done: int) -> None:
+        nonlocal shown
+        if not as_json and done - shown >= max(reads // 20, 1):
+            shown = done
+            found = check.outcome
+            status(
+                f"{done:,} reads, {found.wrong} wrong, {found.beyond_budget} too old, stalest {found.stalest_ms:.0f} ms"
+            )
+
+    faults = Faults(settings, data, check).all()
+    outcome = await check.run(Load(reads=reads, writes_per_s=writes_per_s), faults, progress)
+    return {"budget_ms": settings.cache_budget_ms, **figures(outcome)}
+
+
+async def _profiles(settings: Settings, *, as_json: bool) -> dict[str, Any]:
+    """Hit rates of the strategies where none may give anything older than the budget."""
+    budget_s = max(settings.cache_budget_ms // 1000, 1)
+    plain = Options.of(settings)
+    strategies = {
+        "ttl of the budget": replace(plain, strategy="ttl", ttl_s=budget_s, ttl_tagged_s=budget_s, ttl_jitter=0.0),
+        "event": replace(plain, strategy="event"),
+    }
+    told: dict[str, Any] = {}
+    for hot in (False, True):
+        for name, options in strategies.items():
+            check = Check(settings, options, questions(hot=hot), seed=3)
+            outcome = await check.run(Load(reads=10**9, writes_per_s=5, reads_per_s=300, hot=hot, seconds=12))
+            where = "every write touches every question" if hot else "writes spread over tags"
+            told[f"{where}: {name}"] = {
+                "hit_rate": round(outcome.hit_rate, 3),
+                "stalest_ms": round(outcome.stalest_ms),
+                "wrong": outcome.wrong,
+                "beyond_budget": outcome.beyond_budget,
+            }
+            if not as_json:
+                status(f"{where}: {name}: {outcome.hit_rate:.1%} hits")
+    return told
+
+
+class Faults:
+    """What can happen to a Redis, done to the one of the check."""
+
+    def __init__(self, settings: Settings, data: Path, check: Check) -> None:
+        self._url = settings.redis_url or ""
+        self._data = data
+        self._check = check
+
+    def all(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """The faults by name; each is over when it returns."""
+        return {
+            "flushed": self._flushed,
+            "frozen": self._frozen,
+            "killed": self._killed,
+            "read-only": self._read_only,
+            "full": self._full,
+            "failover to an old copy": self._fail_over,
+            "keeper asleep": self._keeper_asleep,
+            "publishers dead": self._publishers_dead,
+        }
+
+    async def _tell(self, *command: str | int | bytes) -> Any:
+        link = Link(self._url, limit_ms=5000)
+        try:
+            return await link.call(*command)
+        except CacheFailure:
+            return None
+        finally:
+            await link.close()
+
+    async def _pid(self) -> int:
+        told = (await self._tell("INFO", "server")).decode()
+        return int(next(line for line in told.splitlines() if line.startswith("process_id:")).partition(":")[2])
+
+    async def _flushed(self) -> None:
+        await self._tell("FLUSHALL")
+
+    async def _frozen(self) -> None:
+        pid = await self._pid()
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(0.7)
+        os.kill(pid, signal.SIGCONT)
+
+    async def _killed(self) -> None:
+        os.kill(await self._pid(), signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        again = await EmbeddedServers.start(self._data)
+        await again.stop()
+
+    async def _read_only(self) -> None:
+        await self._tell("CONFIG", "SET", "replica-serve-stale-data", "yes")
+        await self._tell("REPLICAOF", "127.0.0.1", 1)
+        await asyncio.sleep(1.5)
+        await self._tell("REPLICAOF", "NO", "ONE")
+
+    async def _full(self) -> None:
+        await self._tell("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        await self._tell("CONFIG", "SET", "maxmemory", 1)
+        await asyncio.sleep(1.5)
+        await self._tell("CONFIG", "SET", "maxmemory", "256mb")
+
+    async def _fail_over(self) -> None:
+        """The clocks go back to what a replica knew: acknowledged writes are lost."""
+        cache = self._check.services[0].cache
+        assert cache is not None
+        key = cache.clocks.key
+        copy = await self._tell("DUMP", key)
+        await asyncio.sleep(0.4)
+        if copy is not None:
+            await self._tell("RESTORE", key, 0, copy, "REPLACE")
+
+    async def _keeper_asleep(self) -> None:
+        self._check.keeping.clear()
+        await asyncio.sleep(1.5)
+        self._check.keeping.set()
+
+    async def _publishers_dead(self) -> None:
+        publishers = [s.cache.publisher for s in self._check.services if s.cache is not None]
+        for publisher in publishers:
+            if publisher is not None:
+                await publisher.stop()
+        await asyncio.sleep(1.5)
+        for publisher in publishers:
+            if publisher is not None:
+                publisher.start()

@@ -1,0 +1,98 @@
+"""Overlap: how many hits of a formula carry which tags. Exact, from the tables or from the bitmap index.
+
+What suggestions, related tags and whoever counts tags within a filter are made of. The formula has
+the viewer's visibility in it, so nobody's private items are in any count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+from asyncpg import Record
+
+from pinakes.query.formula import Formula, Nothing, Term, assume
+from pinakes.query.sources import SOURCES, Source
+from pinakes.store.compiler import Compiler, table_columns
+from pinakes.store.pool import Connection
+from pinakes.store.queries import for_source, load
+
+SQL = load("insight", "pinakes.engines.sql")
+
+
+class Overlap(Protocol):
+    """Counts tags among hits, in the snapshot of `connection`."""
+
+    async def of(self, connection: Connection, formula: Formula, tags: Sequence[int]) -> Counter[int]:
+        """How many hits of `formula` carry each of `tags`."""
+        ...
+
+    async def all(self, connection: Connection, formula: Formula) -> Counter[int]:
+        """The same for every tag that any hit carries."""
+        ...
+
+    async def total(self, connection: Connection, formula: Formula) -> int:
+        """How many hits there are."""
+        ...
+
+
+class TableOverlap:
+    """Counts in the tables: O(hits and taggings), good where either is some ten thousands."""
+
+    async def of(self, connection: Connection, formula: Formula, tags: Sequence[int]) -> Counter[int]:
+        """How many hits of `formula` carry each of `tags`."""
+        counted: Counter[int] = Counter()
+        for source, narrowed in branches(formula):
+            compiler = Compiler()
+            listed = compiler.bind(list(tags), "integer[]")
+            condition = compiler.condition(narrowed, table_columns(source))
+            sql = for_source(SQL["counts_of"], source).replace("{tags}", listed).replace("{condition}", condition)
+            _add(counted, await connection.fetch(sql, *compiler.values))
+        return counted
+
+    async def all(self, connection: Connection, formula: Formula) -> Counter[int]:
+        """The same for every tag that any hit carries."""
+        counted: Counter[int] = Counter()
+        for source, narrowed in branches(formula):
+            compiler = Compiler()
+            condition = compiler.condition(narrowed, table_columns(source))
+            sql = for_source(SQL["counts_of_all"], source).replace("{condition}", condition)
+            _add(counted, await connection.fetch(sql, *compiler.values))
+        return counted
+
+    async def total(self, connection: Connection, formula: Formula) -> int:
+        """How many hits there are."""
+        total = 0
+        for source, narrowed in branches(formula):
+            compiler = Compiler()
+            condition = compiler.condition(narrowed, table_columns(source))
+            sql = for_source(SQL["count"], source).replace("{condition}", condition)
+            total += await connection.fetchval(sql, *compiler.values)
+        return total
+
+
+def branches(formula: Formula) -> list[tuple[Source, Formula]]:
+    """The sources `formula` can be true of, each with what is left to ask of its table."""
+    found = [
+        (source, assume(formula, {str(Term("source", other.code)): other is source for other in SOURCES}))
+        for source in SOURCES
+    ]
+    return [(source, narrowed) for source, narrowed in found if not isinstance(narrowed, Nothing)]
+
+
+def hits(compiler: Compiler, formula: Formula, field: str) -> str:
+    """All hits as rows (id, source, key), from every source that can have any."""
+    parts = []
+    for source, narrowed in branches(formula):
+        condition = compiler.condition(narrowed, table_columns(source))
+        parts.append(for_source(SQL["hits"], source).replace("{field}", field).replace("{condition}", condition))
+    if not parts:
+        nothing = for_source(SQL["hits"], SOURCES[0]).replace("{field}", field)
+        parts.append(nothing.replace("{condition}", "false"))
+    return "\nUNION ALL\n".join(parts)
+
+
+def _add(counted: Counter[int], rows: Sequence[Record]) -> None:
+    for row in rows:
+        counted[row["tag_id"]] += row["items"]

@@ -1,0 +1,55 @@
+"""Related tags: what goes with a search, by the cosine of exact counts.
+
+For a search with A hits and a tag on B visible items, on C of the hits: C / sqrt(A·B). Since C is no
+greater than B, no tag can reach more than sqrt(C / A): tags are tried by falling C, and the search
+ends, proven complete, when that bound is below the last one in the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+
+from pinakes.engines.overlap import Overlap
+from pinakes.query.formula import Formula
+from pinakes.store.pool import Connection
+
+_STRETCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A tag on `together` of the hits and on `items` visible items."""
+
+    tag: int
+    together: int
+    items: int
+    cosine: float
+
+
+async def related(
+    connection: Connection,
+    overlap: Overlap,
+    formula: Formula,
+    visible: Formula,
+    limit: int,
+    *,
+    besides: Iterable[int] = (),
+) -> list[Related]:
+    """The `limit` tags nearest to `formula`; `visible` is all its viewer may see, `besides` the tags asked for."""
+    total = await overlap.total(connection, formula)
+    together = await overlap.all(connection, formula) if total else {}
+    left_out = set(besides)
+    ranked = sorted(
+        ((n, tag) for tag, n in together.items() if tag not in left_out), key=lambda each: (-each[0], each[1])
+    )
+    best: list[Related] = []
+    for start in range(0, len(ranked), _STRETCH):
+        stretch = ranked[start : start + _STRETCH]
+        if len(best) == limit and sqrt(stretch[0][0] / total) < best[-1].cosine:
+            break
+        items = await overlap.of(connection, visible, [tag for _, tag in stretch])
+        best += [Related(tag, n, items[tag], n / sqrt(total * items[tag])) for n, tag in stretch if items[tag]]
+        best = sorted(best, key=lambda each: (-each.cosine, each.tag))[:limit]
+    return best

@@ -1,0 +1,1 @@
+"""Statements of questions about hits besides their pages."""

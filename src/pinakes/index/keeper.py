@@ -1,0 +1,61 @@
+"""What the index needs done now and then: folding, and a build where none is in use.
+
+Runs beside the applier, on a session of its own. Builds run in processes of their own; folds share
+the process and give way between epochs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from pinakes.errors import PinakesError
+from pinakes.index.build import build
+from pinakes.index.fold import fold_if_due
+from pinakes.settings import Settings
+from pinakes.store.pool import Connection, translate_errors
+from pinakes.store.queries import load
+from pinakes.view.session import session
+
+LOOK_S = 2.0
+
+_SQL = load("generation", "pinakes.index.sql")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class IndexKeeper:
+    """Keeps the index folded, and makes one where there is none."""
+
+    settings: Settings
+    processes: int = 1
+
+    async def step(self, connection: Connection) -> None:
+        """Does what is due."""
+        if await connection.fetchval(_SQL["live"]) is not None:
+            await fold_if_due(connection)
+        elif await connection.fetchval(_SQL["documents"]) is not None:
+            assert self.settings.database_url is not None
+            built = await build(self.settings.database_url, processes=self.processes)
+            _log.info("the index was built: %d items in %.1f s", built.docs, built.seconds)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Steps until `stop` is set; what goes wrong is logged and tried again."""
+        while not stop.is_set():
+            try:
+                with translate_errors():
+                    async with session(self.settings, "pinakes folder") as connection:
+                        while not stop.is_set():
+                            await self.step(connection)
+                            await _until(stop, LOOK_S)
+            except PinakesError as error:
+                _log.warning("the index could not be kept: %s", error)
+                await _until(stop, LOOK_S)
+
+
+async def _until(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
