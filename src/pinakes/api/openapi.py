@@ -38,6 +38,14 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+def _listed(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+_COUNTED_TAG = {"id": {"type": "integer"}, "name": _TEXT, "category": _TEXT, "count": {"type": "integer"}}
+_SUGGESTION = _object({**_COUNTED_TAG, "alias": _NULLABLE_TEXT, "label": _TEXT, "typo": {"type": "boolean"}})
+_RELATED = _object({**_COUNTED_TAG, "together": {"type": "integer"}, "cosine": {"type": "number"}})
+
 SCHEMAS: dict[str, Any] = {
     "Tag": _object({"id": {"type": "integer"}, "name": _TEXT, "category": _TEXT}),
     "Tags": _object(
@@ -92,6 +100,50 @@ SCHEMAS: dict[str, Any] = {
             "_cache_age_seconds": {"type": ["integer", "null"]},
         }
     ),
+    "Suggestions": _object({"suggestions": _listed(_SUGGESTION), "warnings": _listed(_TEXT)}),
+    "Related": _object({"related": _listed(_RELATED), "warnings": _listed(_TEXT)}),
+    "Histogram": _object(
+        {
+            "field": _TEXT,
+            "buckets": _listed(_object({"from": {}, "to": {}, "count": {"type": "integer"}})),
+            "missing": {"type": "integer", "description": "Hits without a value."},
+            "total_count": {"type": "integer"},
+            "query": _NULLABLE_TEXT,
+            "warnings": _listed(_TEXT),
+        }
+    ),
+    "Around": _object(
+        {
+            "previous": {"anyOf": [{"$ref": "#/components/schemas/Item"}, {"type": "null"}]},
+            "item": {"$ref": "#/components/schemas/Item"},
+            "next": {"anyOf": [{"$ref": "#/components/schemas/Item"}, {"type": "null"}]},
+            "rank": {"type": "integer", "description": "Counted from 1."},
+            "total_count": {"type": "integer"},
+            "query": _NULLABLE_TEXT,
+            "warnings": _listed(_TEXT),
+        }
+    ),
+    "TagChange": {
+        "type": "object",
+        "properties": {"name": _TEXT, "category": _TEXT, "keep_alias": {"type": "boolean", "default": False}},
+    },
+    "Merge": _object({"into": {"type": "integer"}}),
+    "Merged": _object(
+        {
+            "into": {"$ref": "#/components/schemas/Tag"},
+            "taggings": {"type": "integer"},
+            "steps_left_out": {"type": "integer", "description": "Of the hierarchy; they would have made a circle."},
+        }
+    ),
+    "Alias": _object({"alias": _TEXT, "tag": _TEXT}),
+    "Aliases": _object({"aliases": _listed({"$ref": "#/components/schemas/Alias"}), "next_after": _NULLABLE_TEXT}),
+    "Parent": _object({"child": _TEXT, "parent": _TEXT}),
+    "Parents": _object(
+        {
+            "parents": _listed({"$ref": "#/components/schemas/Parent"}),
+            "next_after": {"anyOf": [{"$ref": "#/components/schemas/Parent"}, {"type": "null"}]},
+        }
+    ),
     "CacheStats": {"type": "object", "required": ["strategy"], "properties": {"strategy": _TEXT}},
     "Invalidation": {
         "type": "object",
@@ -113,6 +165,9 @@ SCHEMAS: dict[str, Any] = {
             "code": _TEXT,
             "hint": _TEXT,
             "parameter": {**_TEXT, "description": "The parameter at fault."},
+            "position": {"type": "integer", "description": "Where in `q`, in characters from 0."},
+            "expected": {"type": "array", "items": _TEXT, "description": "What could stand there."},
+            "suggestion": {**_TEXT, "description": "What may have been meant."},
             "field": {**_TEXT, "description": "The field of the body at fault."},
             "allowed": {"description": "What is allowed there: a text, or a list of choices."},
         },

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from pinakes.api import values
+from pinakes.engines.histogram import DEFAULT_BUCKETS, HISTOGRAM_FIELDS, MAX_BUCKETS
+from pinakes.engines.suggest import DEFAULT_LIMIT as DEFAULT_SUGGESTED
+from pinakes.engines.suggest import MAX_LIMIT as MAX_SUGGESTED
 from pinakes.engines.choice import ENGINE_NAMES
 from pinakes.query.gallery_query import (
     CONTENT_SOURCE_TYPES,
@@ -21,6 +24,7 @@ from pinakes.query.gallery_query import (
     SORT_FIELDS,
     SORT_ORDERS,
 )
+from pinakes.query.sources import SOURCES
 
 MAX_TAGS_LISTED = 1000
 DEFAULT_TAGS_LISTED = 100
@@ -173,6 +177,72 @@ TAGS: tuple[Parameter, ...] = (
     ),
     _whole("limit", "Most tags in the answer.", MAX_TAGS_LISTED, DEFAULT_TAGS_LISTED),
 )
+
+
+def _limit(what: str, most: int, default: int) -> Parameter:
+    return _whole("limit", f"Most {what} in the answer.", most, default)
+
+
+def _name(name: str, doc: str) -> Parameter:
+    schema = {"type": "string", "maxLength": 255}
+    return Parameter(name, doc, values.prefix, values.PREFIX, schema, empty=name.startswith("after"))
+
+
+SUGGEST: tuple[Parameter, ...] = (
+    Parameter(
+        "q",
+        "What was typed: the beginning of a name or alias, from any of its words on. A typing error is forgiven.",
+        values.prefix,
+        values.PREFIX,
+        {"type": "string", "default": "", "maxLength": 255},
+        empty=True,
+    ),
+    Parameter(
+        "within",
+        "The current filter, as the encoded query string of the feed: only tags that leave results, with their counts.",
+        values.text,
+        "the filters of /api/v1/content/unified as a query string, encoded",
+        {"type": "string", "default": "", "examples": ["q=landscape%20-people&min_quality=0.5"]},
+        empty=True,
+    ),
+    _limit("tags", MAX_SUGGESTED, DEFAULT_SUGGESTED),
+)
+
+RELATED: tuple[Parameter, ...] = (_limit("tags", MAX_SUGGESTED, DEFAULT_SUGGESTED),)
+
+RELATED_OF_SEARCH: tuple[Parameter, ...] = (*FILTERS, *RELATED)
+
+HISTOGRAM: tuple[Parameter, ...] = (
+    _choice("field", "What the hits spread over.", HISTOGRAM_FIELDS, "created_at"),
+    _whole("buckets", "Most buckets, all of one width.", MAX_BUCKETS, DEFAULT_BUCKETS),
+    *FILTERS,
+)
+
+AROUND: tuple[Parameter, ...] = (
+    _choice("source_type", "The source of the item.", tuple(source.name for source in SOURCES), None),
+    _whole("id", "The number of the item.", values.MAX_BIGINT),
+    *SORTING,
+    *FILTERS,
+)
+
+TAG_DELETE: tuple[Parameter, ...] = (
+    _choice("taggings", "Whether items may lose the tag.", ("true", "false"), "false"),
+)
+
+LISTED: tuple[Parameter, ...] = (
+    _name("after", "Only names that follow this one."),
+    _limit("aliases", MAX_TAGS_LISTED, DEFAULT_TAGS_LISTED),
+)
+
+LISTED_PAIRS: tuple[Parameter, ...] = (
+    _name("after_child", "Only pairs that follow this child and `after_parent`."),
+    _name("after_parent", "See `after_child`."),
+    _limit("pairs", MAX_TAGS_LISTED, DEFAULT_TAGS_LISTED),
+)
+
+ALIAS: tuple[Parameter, ...] = (_name("alias", "The alias."),)
+
+PARENT: tuple[Parameter, ...] = (_name("child", "The tag below."), _name("parent", "The tag above."))
 
 ITEM: tuple[Parameter, ...] = ()
 

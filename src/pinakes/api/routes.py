@@ -14,9 +14,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes import errors
-from pinakes.api import cache, gallery, health, items, tags, view
+from pinakes.api import cache, gallery, health, insight, items, suggest, tags, tags_admin, view
 from pinakes.api.openapi import ID, SOURCE_TYPE, operation
-from pinakes.api.parameters import TAGS, UNIFIED, VIEW_REFRESH, WRITES
+from pinakes.api.parameters import (
+    ALIAS,
+    AROUND,
+    HISTOGRAM,
+    LISTED,
+    LISTED_PAIRS,
+    PARENT,
+    RELATED,
+    RELATED_OF_SEARCH,
+    SUGGEST,
+    TAGS,
+    TAG_DELETE,
+    UNIFIED,
+    VIEW_REFRESH,
+    WRITES,
+)
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -40,6 +55,101 @@ class ApiRoute:
     described: dict[str, Any]
 
 
+_ADMINISTERING = (*_WRITING, errors.NotFound, errors.Conflict)
+_SEARCHING = (*_READING, errors.QuerySyntax, errors.TooManyTerms)
+
+# Before the routes whose last step is a number, which would take these names for one.
+_SEARCH: tuple[ApiRoute, ...] = (
+    ApiRoute(
+        insight.HISTOGRAM_PATH,
+        "GET",
+        insight.spread,
+        operation("How the hits of a search spread over a field.", "Histogram", query=HISTOGRAM, refusals=_SEARCHING),
+    ),
+    ApiRoute(
+        insight.AROUND_PATH,
+        "GET",
+        insight.neighbours,
+        operation(
+            "What comes before and after an item inside a search, and its rank there.",
+            "Around",
+            query=AROUND,
+            refusals=(*_SEARCHING, errors.NotFound),
+        ),
+    ),
+    ApiRoute(
+        suggest.OF_SEARCH,
+        "GET",
+        suggest.related_to_search,
+        operation("Tags that go with a search.", "Related", query=RELATED_OF_SEARCH, refusals=_SEARCHING),
+    ),
+    ApiRoute(
+        suggest.PATH,
+        "GET",
+        suggest.suggestions,
+        operation("Tags one may be typing the name of.", "Suggestions", query=SUGGEST, refusals=_SEARCHING),
+    ),
+    ApiRoute(
+        suggest.OF_TAG,
+        "GET",
+        suggest.related_to_tag,
+        operation(
+            "Tags that go with a tag.", "Related", path=(ID,), query=RELATED, refusals=(*_READING, errors.NotFound)
+        ),
+    ),
+)
+
+_TAG_ADMIN: tuple[ApiRoute, ...] = (
+    ApiRoute(
+        tags.PATH,
+        "PATCH",
+        tags_admin.change_tag,
+        operation(
+            "Rename a tag or change its category. Needs scope admin.",
+            "Tag",
+            path=(ID,),
+            body="TagChange",
+            refusals=_ADMINISTERING,
+        ),
+    ),
+    ApiRoute(
+        tags.PATH,
+        "DELETE",
+        tags_admin.delete_tag,
+        operation(
+            "Delete a tag. Needs scope admin.",
+            None,
+            status=204,
+            path=(ID,),
+            query=TAG_DELETE,
+            refusals=_ADMINISTERING,
+        ),
+    ),
+    ApiRoute(
+        tags_admin.MERGE,
+        "POST",
+        tags_admin.merge_tag,
+        operation(
+            "Give every item with this tag another one instead. Needs scope admin.",
+            "Merged",
+            path=(ID,),
+            body="Merge",
+            refusals=_ADMINISTERING,
+        ),
+    ),
+    *(
+        ApiRoute(path, method, handler, operation(summary, answer, status=status, query=query, body=body, refusals=_ADMINISTERING))
+        for path, method, handler, summary, answer, status, query, body in (
+            (tags_admin.ALIASES, "GET", tags_admin.list_aliases, "Aliases of tags. Needs scope admin.", "Aliases", 200, LISTED, None),
+            (tags_admin.ALIASES, "POST", tags_admin.put_alias, "Add an alias. Needs scope admin.", "Alias", 201, (), "Alias"),
+            (tags_admin.ALIASES, "DELETE", tags_admin.remove_alias, "Remove an alias. Needs scope admin.", None, 204, ALIAS, None),
+            (tags_admin.PARENTS, "GET", tags_admin.list_parents, "The hierarchy of tags. Needs scope admin.", "Parents", 200, LISTED_PAIRS, None),
+            (tags_admin.PARENTS, "POST", tags_admin.put_parent, "Put a tag below another. Needs scope admin.", "Parent", 201, (), "Parent"),
+            (tags_admin.PARENTS, "DELETE", tags_admin.remove_parent, "Take a tag from below another. Needs scope admin.", None, 204, PARENT, None),
+        )
+    ),
+)  # fmt: skip
+
 ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute(
         gallery.PATH,
@@ -60,6 +170,8 @@ ROUTES: tuple[ApiRoute, ...] = (
             ),
         ),
     ),
+    *_SEARCH,
+    *_TAG_ADMIN,
     ApiRoute(
         items.COLLECTION,
         "POST",

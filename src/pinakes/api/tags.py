@@ -16,7 +16,7 @@ from pinakes.store.pool import snapshot
 COLLECTION = "/api/v1/tags"
 PATH = "/api/v1/tags/{id}"
 
-_HEADERS = {"cache-control": "private, no-cache", "vary": "authorization"}
+HEADERS = {"cache-control": "private, no-cache", "vary": "authorization"}
 _ID_ALLOWED = f"a whole number from 0 to {values.MAX_INTEGER}"
 _read_id = values.whole(0, values.MAX_INTEGER)
 
@@ -35,7 +35,7 @@ async def list_tags(request: Request) -> Response:
             limit=given.one("limit", DEFAULT_TAGS_LISTED),
         )
     answer = {"tags": [encode.tag(tag) for tag in found], "next_after": found[-1].name if more else None}
-    return Response(encode.to_json(answer), headers=_HEADERS, media_type="application/json")
+    return Response(encode.to_json(answer), headers=HEADERS, media_type="application/json")
 
 
 async def read_tag(request: Request) -> Response:
@@ -43,11 +43,20 @@ async def read_tag(request: Request) -> Response:
     state = state_of(request)
     viewer = identity_of(request).user_id
     params.read(request.scope["query_string"], (), state.settings)
-    text = request.path_params["id"]
-    try:
-        tag_id = _read_id(text)
-    except ValueError as error:
-        raise InvalidParameter(f"id cannot be {shown(text)}.", parameter="id", allowed=_ID_ALLOWED) from error
+    tag_id = tag_id_of(request)
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
         tag = await tags.read(conn, tag_id, viewer)
-    return Response(encode.to_json(encode.tag(tag)), headers=_HEADERS, media_type="application/json")
+    return Response(encode.to_json(encode.tag(tag)), headers=HEADERS, media_type="application/json")
+
+
+def tag_id_of(request: Request) -> int:
+    """The number in the path.
+
+    Raises:
+        InvalidParameter: it is none.
+    """
+    text = request.path_params["id"]
+    try:
+        return _read_id(text)
+    except ValueError as error:
+        raise InvalidParameter(f"id cannot be {shown(text)}.", parameter="id", allowed=_ID_ALLOWED) from error
