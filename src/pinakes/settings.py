@@ -139,6 +139,9 @@ class Settings(BaseSettings):
         le=604_800,
         description="An older read model is not asked by engine `auto`; unset: 30, or twice the wait of the policy",
     )
+    index_memory: str = Field(
+        "512mb", pattern=r"^[1-9][0-9]*(kb|mb|gb)$", description="Memory of each process for bitmaps of the index"
+    )
     celery_broker_url: str | None = Field(
         None, repr=False, description="Celery's broker; unset: database 0 of the cache's Redis"
     )
@@ -190,6 +193,10 @@ class Settings(BaseSettings):
         password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
         host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
         return f"redis://{password}{host}:{self.redis_port}/{self.redis_db}"
+
+    def index_memory_bytes(self) -> int:
+        """`index_memory` in bytes."""
+        return int(self.index_memory[:-2]) << {"kb": 10, "mb": 20, "gb": 30}[self.index_memory[-2:]]
 
     def environment(self) -> dict[str, str]:
         """Variables from which a child process reads exactly these settings and no file."""

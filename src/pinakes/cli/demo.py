@@ -20,6 +20,7 @@ from pinakes.cli.gallery import DEFAULT_ITEMS, Gallery
 from pinakes.embedded import DataDirectory, connected
 from pinakes.embedded.demo import OneDemo
 from pinakes.settings import Settings, load_settings
+from pinakes.store.bulk_seal import seal_unfinished
 from pinakes.store.migrate import migrate
 from pinakes.store.pool import open_pool
 
@@ -59,6 +60,7 @@ async def _demo(settings: Settings, items: int | None) -> None:
         await migrate(live.database_url)
         pool = await open_pool(live)
         try:
+            await seal_unfinished(pool, status)
             gallery = Gallery(directory, pool)
             with progress("Generating items") as advance:
                 await gallery.fill(items, advance, status)

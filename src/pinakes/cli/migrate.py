@@ -8,6 +8,8 @@ from pinakes.cli.common import connection_options, run_async, status
 from pinakes.embedded import connected
 from pinakes.settings import Settings
 from pinakes.store import migrate as store
+from pinakes.store.bulk_seal import seal_unfinished
+from pinakes.store.pool import open_pool
 
 
 @click.command()
@@ -29,4 +31,10 @@ async def _migrate(settings: Settings, target: str) -> None:
         applied = await store.migrate(live.database_url, target)
         for revision in applied:
             click.echo(f"migrated {revision}")
+        if target == "head":
+            pool = await open_pool(live, max_size=2)
+            try:
+                await seal_unfinished(pool, status)
+            finally:
+                await pool.close()
         click.echo(f"The schema is at {await store.current(live.database_url) or 'base'}.")

@@ -11,6 +11,7 @@ from pinakes.cli.children import Children
 from pinakes.cli.common import connection_options, run_async, status
 from pinakes.embedded import connected
 from pinakes.settings import Settings
+from pinakes.store.bulk_seal import seal_unfinished
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import open_pool
 
@@ -39,6 +40,7 @@ async def _serve(settings: Settings) -> None:
             pool = await open_pool(live, max_size=1)
             try:
                 await require_head(pool)
+                await seal_unfinished(pool, status)
             finally:
                 await pool.close()
             if live.cursor_secret is None:
