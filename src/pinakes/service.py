@@ -13,7 +13,7 @@ from pinakes.cache.core import Answer, ResultCache
 from pinakes.cache.key import namespace_of
 from pinakes.cache.meaning import Understood
 from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished
-from pinakes.cache.stamp import read_stamp, stamp_for
+from pinakes.cache.stamp import of_the_read_model, read_stamp, stamp_for
 from pinakes.engines.base import BaseEngine
 from pinakes.engines.choice import EngineName, Engines
 from pinakes.errors import SettingsError
@@ -117,7 +117,7 @@ class ContentService:
             warnings=(*understood.warnings, *page.warnings),
             epoch=stamp.epoch if stamp.policy else None,
         )
-        return Reading(page, stamp if base else dataclasses.replace(stamp, exact=True), understood)
+        return Reading(page, stamp if base else of_the_read_model(stamp), understood)
 
     async def get(self, source: Source, item_id: int, viewer: int | None) -> Item:
         """One item.

@@ -25,7 +25,7 @@ QUERY = GalleryQuery(tags_all=(3,))
 
 
 async def main(told: str, askers: int, seconds: float) -> None:
-    settings = load_settings(**orjson.loads(told))
+    settings = load_settings(**orjson.loads(told), engine="base")
     cache = ResultCache(settings.redis_url or "", settings.database_url, Options(limit_ms=2000, window_ms=5000))
     pool = await open_pool(settings)
     service = CountingService(pool, settings, cache)

@@ -43,6 +43,7 @@ async def run(
     seed: int,
     change: Callable[[Reader], None] | None = None,
 ) -> History:
+    settings = settings.model_copy(update={"engine": "base"})
     history = History(settings, pool, db, *([change] if change else []))
     try:
         await history.begin()

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from pinakes.api import values
+from pinakes.engines.choice import ENGINE_NAMES
 from pinakes.engines.histogram import DEFAULT_BUCKETS, HISTOGRAM_FIELDS, MAX_BUCKETS
 from pinakes.engines.suggest import DEFAULT_LIMIT as DEFAULT_SUGGESTED
 from pinakes.engines.suggest import MAX_LIMIT as MAX_SUGGESTED
-from pinakes.engines.choice import ENGINE_NAMES
 from pinakes.query.gallery_query import (
     CONTENT_SOURCE_TYPES,
     CREATOR_FILTERS,

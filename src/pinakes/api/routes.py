@@ -26,11 +26,12 @@ from pinakes.api.parameters import (
     RELATED,
     RELATED_OF_SEARCH,
     SUGGEST,
-    TAGS,
     TAG_DELETE,
+    TAGS,
     UNIFIED,
     VIEW_REFRESH,
     WRITES,
+    Parameter,
 )
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -99,6 +100,19 @@ _SEARCH: tuple[ApiRoute, ...] = (
     ),
 )
 
+
+def _table(
+    path: str, method: str, handler: Handler, summary: str, answer: str | None, *, query: tuple[Parameter, ...] = ()
+) -> ApiRoute:
+    """A route of a table that administrators keep."""
+    status = {"GET": 200, "POST": 201, "DELETE": 204}[method]
+    body = answer if method == "POST" else None
+    described = operation(
+        f"{summary} Needs scope admin.", answer, status=status, query=query, body=body, refusals=_ADMINISTERING
+    )
+    return ApiRoute(path, method, handler, described)
+
+
 _TAG_ADMIN: tuple[ApiRoute, ...] = (
     ApiRoute(
         tags.PATH,
@@ -137,18 +151,13 @@ _TAG_ADMIN: tuple[ApiRoute, ...] = (
             refusals=_ADMINISTERING,
         ),
     ),
-    *(
-        ApiRoute(path, method, handler, operation(summary, answer, status=status, query=query, body=body, refusals=_ADMINISTERING))
-        for path, method, handler, summary, answer, status, query, body in (
-            (tags_admin.ALIASES, "GET", tags_admin.list_aliases, "Aliases of tags. Needs scope admin.", "Aliases", 200, LISTED, None),
-            (tags_admin.ALIASES, "POST", tags_admin.put_alias, "Add an alias. Needs scope admin.", "Alias", 201, (), "Alias"),
-            (tags_admin.ALIASES, "DELETE", tags_admin.remove_alias, "Remove an alias. Needs scope admin.", None, 204, ALIAS, None),
-            (tags_admin.PARENTS, "GET", tags_admin.list_parents, "The hierarchy of tags. Needs scope admin.", "Parents", 200, LISTED_PAIRS, None),
-            (tags_admin.PARENTS, "POST", tags_admin.put_parent, "Put a tag below another. Needs scope admin.", "Parent", 201, (), "Parent"),
-            (tags_admin.PARENTS, "DELETE", tags_admin.remove_parent, "Take a tag from below another. Needs scope admin.", None, 204, PARENT, None),
-        )
-    ),
-)  # fmt: skip
+    _table(tags_admin.ALIASES, "GET", tags_admin.list_aliases, "List aliases of tags.", "Aliases", query=LISTED),
+    _table(tags_admin.ALIASES, "POST", tags_admin.put_alias, "Add an alias.", "Alias"),
+    _table(tags_admin.ALIASES, "DELETE", tags_admin.remove_alias, "Remove an alias.", None, query=ALIAS),
+    _table(tags_admin.PARENTS, "GET", tags_admin.list_parents, "List the hierarchy.", "Parents", query=LISTED_PAIRS),
+    _table(tags_admin.PARENTS, "POST", tags_admin.put_parent, "Put a tag below another.", "Parent"),
+    _table(tags_admin.PARENTS, "DELETE", tags_admin.remove_parent, "Take a tag from below it.", None, query=PARENT),
+)
 
 ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute(

@@ -59,6 +59,8 @@ class Load:
     writes_per_s: float
     reads_per_s: float | None = None
     seconds: float | None = None
+    renames: bool = True
+    """Tags are renamed. The read model has no names in it, so only engine `base` shows them in step."""
     hot: bool = False
     """Every write touches the one tag that `questions(hot=True)` all ask for."""
 
@@ -132,7 +134,7 @@ class Check:
         self, load: Load, pool: Pool, faults: dict[str, Fault], on_progress: Callable[[int], None]
     ) -> None:
         self._background = [
-            asyncio.create_task(self._write(pool, load.writes_per_s, hot=load.hot)),
+            asyncio.create_task(self._write(pool, load)),
             asyncio.create_task(self._keep()),
         ]
         if faults:
@@ -194,13 +196,13 @@ class Check:
         if len(self.outcome.examples) < 10:
             self.outcome.examples.append(f"read {self.outcome.reads}, {source}: {what}: {self._queries[asked]}")
 
-    async def _write(self, pool: Pool, per_s: float, *, hot: bool) -> None:
+    async def _write(self, pool: Pool, load: Load) -> None:
         moment = datetime(2025, 1, 1, tzinfo=UTC)
         while True:
-            await asyncio.sleep(self._rng.expovariate(per_s))
+            await asyncio.sleep(self._rng.expovariate(load.writes_per_s))
             last, moment = self._versions[-1], moment + timedelta(seconds=1)
             items, tags = dict(last.items), dict(last.tags)
-            change = write(self._rng, items, tags, moment, hot=hot)
+            change = write(self._rng, items, tags, moment, hot=load.hot, renames=load.renames)
             # Readers may see it before we know that it is committed, and not before it is tried.
             self._versions.append(Version(items, tags))
             async with pool.acquire() as connection, connection.transaction():

@@ -68,12 +68,15 @@ async def create(pool: Pool, items: Items) -> None:
                 await connection.execute(statement, *values)
 
 
-def write(rng: random.Random, items: Items, tags: dict[int, str], moment: datetime, *, hot: bool) -> Change:
+def write(
+    rng: random.Random, items: Items, tags: dict[int, str], moment: datetime, *, hot: bool, renames: bool
+) -> Change:
     """Changes `items` and `tags`, and says by which statements the database is changed the same way."""
     sql = load("cache_check", "pinakes.bench.sql")
     key = rng.choice(list(items))
     item, source = items[key], next(s for s in SOURCES if s.code == key[0])
-    kind = "tag" if hot else rng.choices(("tag", "hide", "title", "score", "remove", "rename"), (10, 3, 4, 4, 2, 1))[0]
+    kinds = {"tag": 10, "hide": 3, "title": 4, "score": 4, "remove": 2, "rename": int(renames)}
+    kind = "tag" if hot else rng.choices(list(kinds), list(kinds.values()))[0]
     carried = {tag.id for tag in item.tags}
     match kind:
         case "tag":

@@ -52,7 +52,10 @@ class Runs:
         return (parts[0] if len(parts) == 1 else BitMap.union(*parts)), under
 
     def _in_band(self, field: OrderField, docs: BitMap, ranks: range, number: int) -> tuple[BitMap, int]:
-        if len(docs) > self.limit and field != "key" and self.source.code(field).sole(number):
+        # Only a crowded band can be one value's; asking the code of every band would load it for nothing.
+        filling = self.source.filling(field)
+        crowded = filling[number] * BANDS > sum(filling)
+        if len(docs) > self.limit and field != "key" and crowded and self.source.code(field).sole(number):
             return self.around("key", docs, len(docs), ranks)
         return self._narrow(field, docs, ranks, prefix=number, bit=SLICES)
 

@@ -228,7 +228,7 @@ class ResultCache:
             and mirror.current()
             and mirror.heading is not None
             and not entry.expired(now_ms)
-            and now_ms - max(right_ms, entry.created_ms) <= self.options.window_ms
+            and now_ms - max(right_ms, entry.right_ms) <= self.options.window_ms
             and may_serve_stale(entry, question, mirror)
         )
 
@@ -241,7 +241,7 @@ class ResultCache:
             or not _young(answer.entry, now_ms, max_age_s)
         ):
             return False
-        if self._stale_allowed(answer.entry, answer.entry.created_ms, question, now_ms):
+        if self._stale_allowed(answer.entry, answer.entry.right_ms, question, now_ms):
             return True
         held = Held(answer.entry, -1, 0, 0)
         return self._held_right(held, question, now_ms)
@@ -319,9 +319,9 @@ class ResultCache:
             return None
         version = self.mirror.version
         if await self._stored_right(entry, question):
-            self.l1.put(question.key, entry, version=version, right_ms=entry.created_ms)
+            self.l1.put(question.key, entry, version=version, right_ms=entry.right_ms)
             return Answer(entry, "hit_l2", now_ms)
-        if recent and self._stale_allowed(entry, entry.created_ms, question, now_ms):
+        if recent and self._stale_allowed(entry, entry.right_ms, question, now_ms):
             return Answer(entry, "stale", now_ms)
         return None
 
@@ -353,6 +353,7 @@ class ResultCache:
             ttl_s=self.options.ttl_of(computed.question.kind) if keep else 0,
             cost_ms=cost_ms,
             exact=computed.stamp.exact,
+            behind_ms=2**32 - 1 if computed.stamp.behind_ms is None else computed.stamp.behind_ms,
             etag=computed.etag,
         )
         if len(computed.constant) > _IN_THREAD:
@@ -365,7 +366,7 @@ class ResultCache:
         if self.options.strategy != "ttl" and computed.stamp.incarnation != self.mirror.incarnation:
             return
         # Version -1: it was judged by nothing yet, its epoch may be older than the mirror's.
-        self.l1.put(question.key, entry, version=-1, right_ms=entry.created_ms)
+        self.l1.put(question.key, entry, version=-1, right_ms=entry.right_ms)
         data = entry.pack()
         try:
             await self.link.call("SET", _ENTRY + question.key, data, "PX", entry.ttl_s * 1000)

@@ -1,8 +1,9 @@
 """Entries: a finished answer with what is needed to judge it, in one Redis string.
 
-    magic      4  `PKc1`
+    magic      4  `PKc2`
     epoch      8  the epoch of the snapshot that computed it
     created    8  Redis' time when that snapshot was about to be taken, ms
+    behind     4  how long before `created` what it says was known to be all there was, ms
     ttl        4  seconds from then, jitter included
     cost       4  what computing it took, ms; early refresh weighs it
     flags      1  1: computed from exactly the state of its epoch
@@ -26,8 +27,8 @@ from datetime import UTC, datetime
 from pinakes.cache import splice
 from pinakes.cache.splice import Encoding
 
-_HEAD = struct.Struct("<4sQQIIB12sIIII")
-_MAGIC = b"PKc1"
+_HEAD = struct.Struct("<4sQQIIIB12sIIII")
+_MAGIC = b"PKc2"
 _EXACT = 1
 _UNCACHED = b',"_from_cache":false,"_cached_at":null,"_cache_ttl":null,"_cache_age_seconds":null}'
 
@@ -37,7 +38,7 @@ class Entry:
 
     __slots__ = (
         "_bodies", "_constant", "_gzip", "_second", "_zstd",
-        "cost_ms", "created_ms", "epoch", "etag", "exact", "length", "text", "ttl_s",
+        "behind_ms", "cost_ms", "created_ms", "epoch", "etag", "exact", "length", "text", "ttl_s",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +51,7 @@ class Entry:
         cost_ms: int,
         exact: bool,
         etag: bytes,
+        behind_ms: int = 0,
         constant: bytes | None = None,
         zstd: bytes | None = None,
         gzip: bytes | None = None,
@@ -58,6 +60,7 @@ class Entry:
         self.text = text
         self.epoch = epoch
         self.created_ms = created_ms
+        self.behind_ms = min(behind_ms, 2**32 - 1)
         self.ttl_s = ttl_s
         self.cost_ms = cost_ms
         self.exact = exact
@@ -99,7 +102,7 @@ class Entry:
         """The bytes stored in Redis."""
         text = self.text.encode()
         head = _HEAD.pack(
-            _MAGIC, self.epoch, self.created_ms, self.ttl_s, self.cost_ms, _EXACT if self.exact else 0, self.etag,
+            _MAGIC, self.epoch, self.created_ms, self.behind_ms, self.ttl_s, self.cost_ms, _EXACT if self.exact else 0, self.etag,
             self.length, len(text), len(self.zstd), len(self.gzip),
         )  # fmt: skip
         return b"".join((head, text, self.zstd, self.gzip))
@@ -109,12 +112,12 @@ class Entry:
         """The entry in `data`; None if it is damaged, of another format or of another question than `text`."""
         if len(data) < _HEAD.size:
             return None
-        magic, epoch, created, ttl, cost, flags, etag, length, n_text, n_zstd, n_gzip = _HEAD.unpack_from(data)
+        magic, epoch, created, behind, ttl, cost, flags, etag, length, n_text, n_zstd, n_gzip = _HEAD.unpack_from(data)
         start = _HEAD.size + n_text
         if magic != _MAGIC or len(data) != start + n_zstd + n_gzip or data[_HEAD.size : start] != text.encode():
             return None
         return cls(
-            text=text, epoch=epoch, created_ms=created, ttl_s=ttl, cost_ms=cost, exact=bool(flags & _EXACT), etag=etag,
+            text=text, epoch=epoch, created_ms=created, behind_ms=behind, ttl_s=ttl, cost_ms=cost, exact=bool(flags & _EXACT), etag=etag,
             length=length, zstd=data[start : start + n_zstd], gzip=data[start + n_zstd :],
         )  # fmt: skip
 
@@ -122,6 +125,11 @@ class Entry:
     def full_size(self) -> int:
         """Bytes it takes in memory once it was asked for in every encoding, roughly."""
         return 2 * (len(self._zstd or b"") + len(self._gzip or b"") + self.length) + len(self.text) + 1500
+
+    @property
+    def right_ms(self) -> int:
+        """The latest time, Redis', of which what it says is known to be right."""
+        return self.created_ms - self.behind_ms
 
     def age_s(self, now_ms: int) -> int:
         """Whole seconds since it was computed."""

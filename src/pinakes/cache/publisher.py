@@ -47,10 +47,9 @@ _FOREVER_MS = 10**12
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the publisher found in PostgreSQL. `behind_ms` is None where nothing keeps a read model."""
+    """What the publisher found in PostgreSQL."""
 
     stamp: Stamp
-    behind_ms: int | None
     changes: list[tuple[int, list[str]]]
 
 
@@ -68,11 +67,10 @@ async def read_state(connection: Connection, since: int | None) -> State:
     """The state now, and the changes after epoch `since` (None: none are wanted)."""
     sql = load("cache", "pinakes.cache.sql")
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        row = await connection.fetchrow(sql["state"])
+        row = await connection.fetchrow(sql["stamp"])
         assert row is not None
         changes = [] if since is None else await connection.fetch(sql["changes"], since)
-    behind = None if row["behind_ms"] is None else int(row["behind_ms"])
-    return State(stamp_of(row), behind, [(change["epoch"], change["terms"]) for change in changes])
+    return State(stamp_of(row), [(change["epoch"], change["terms"]) for change in changes])
 
 
 class Publisher:
@@ -241,8 +239,8 @@ class Publisher:
 
 def _behind(state: State) -> int:
     """How far before the snapshot everything committed is known to be in an epoch, ms."""
-    if state.stamp.policy is None:
+    stamp = state.stamp
+    if stamp.policy is None or stamp.behind_ms is None:
         return _FOREVER_MS  # nobody takes changes to an epoch, so the clocks say nothing
-    if state.stamp.exact or state.stamp.policy != "incremental":
-        return 0  # the other policies promise their interval, and the answer says as_of when it is
-    return state.behind_ms if state.behind_ms is not None else _FOREVER_MS
+    # The other policies promise their interval, and the answer says as_of when it is.
+    return stamp.behind_ms if stamp.policy == "incremental" else 0

@@ -24,17 +24,29 @@ MANY_WAITING = 2000
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """The state a snapshot shows. `exact`: what was asked of it is what the read model says at `epoch`."""
+    """The state a snapshot shows. `exact`: what was asked of it is what the read model says at `epoch`.
+
+    `behind_ms`: how long before the snapshot the read model was known to hold everything committed;
+    0 where nothing waits, None where nobody keeps it.
+    """
 
     epoch: int
     incarnation: str
     exact: bool
     policy: str | None
+    behind_ms: int | None
+
+
+def of_the_read_model(stamp: Stamp) -> Stamp:
+    """The stamp for an answer from the read model alone."""
+    return replace(stamp, exact=True)
 
 
 def stamp_of(row: Any) -> Stamp:
     """The stamp in a record; exact if nothing waits at all."""
-    return Stamp(row["epoch"], row["incarnation"], row["settled"], row["policy"])
+    settled = row["settled"] and row["policy"] is not None
+    behind = 0 if settled else row["behind_ms"] if row["policy"] is not None else None
+    return Stamp(row["epoch"], row["incarnation"], row["settled"], row["policy"], behind)
 
 
 async def read_stamp(connection: Connection) -> Stamp:
@@ -46,8 +58,8 @@ async def stamp_for(connection: Connection, formula: Formula) -> Stamp:
     """The stamp for an answer to `formula` from the base tables."""
     stamp = await read_stamp(connection)
     if stamp.exact or stamp.policy is None:
-        return stamp
-    return replace(stamp, exact=not await _disturbed(connection, formula))
+        return replace(stamp, behind_ms=0)
+    return replace(stamp, exact=not await _disturbed(connection, formula), behind_ms=0)
 
 
 async def _disturbed(connection: Connection, formula: Formula) -> bool:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "export": "export",
     "worker": "worker",
     "view": "view",
+    "tags": "tags",
     "index": "index",
     "cache": "cache",
     "check": "check",

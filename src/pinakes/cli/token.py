@@ -12,7 +12,7 @@ from pinakes.settings import Settings
 from pinakes.store.pool import open_pool, translate_errors
 from pinakes.store.queries import load
 
-SCOPES = ("content:write", "content:admin")
+SCOPES = ("content:write", "content:admin", "admin")
 DAY_S = 86_400
 
 

@@ -52,6 +52,11 @@ def parse(stored: bytes) -> SortCode:
     return SortCode(tuple(cuts), numbers, high, head["stride"], tuple(head["filling"]))
 
 
+def filling_of(head: bytes) -> tuple[int, ...]:
+    """How full each band was, from a stored code's first line."""
+    return tuple(orjson.loads(head)["filling"])
+
+
 async def read_codes(connection: Connection, generation: int) -> Codes:
     """The codes of a generation."""
     rows = await connection.fetch(_SQL["codes"], generation, list(ORDER_FIELDS))

@@ -26,7 +26,7 @@ from pinakes.bitmap.segments import decode
 from pinakes.bitmap.source import TermsMissing
 from pinakes.bitmap.terms import BANDS, ORDER_FIELDS, OrderField
 from pinakes.errors import ReadModelNotReady
-from pinakes.index.codes import parse
+from pinakes.index.codes import filling_of, parse
 from pinakes.index.deltas import read_deltas
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
@@ -36,6 +36,7 @@ T = TypeVar("T")
 # A cold evaluation asks for leaves, steps, bands, slices and codes; each round brings several terms.
 MAX_ROUNDS = 100
 _CODE = "code:"
+_HEADS = "heads:"
 _NEARBY = 3
 
 _GENERATIONS = load("generation", "pinakes.index.sql")
@@ -71,6 +72,7 @@ class IndexReader:
         self.cache = BitmapCache(memory)
         self._generation = 0
         self._codes: dict[OrderField, SortCode] = {}
+        self.fillings: dict[str, tuple[int, ...]] = {}
         self._folded = 0
         self._tag_sizes: tuple[tuple[int, int], dict[int, int]] | None = None
         # Counts how often everything was forgotten, so that a request notices it happened meanwhile.
@@ -103,7 +105,8 @@ class IndexReader:
         slept = same and self.cache.epoch < state.kept_epoch
         if state.generation > self._generation or slept:
             self.cache.clear(state.folded_epoch)
-            self._codes = {} if state.generation > self._generation else self._codes
+            if not same:
+                self._codes, self.fillings = {}, {}
             self._generation = state.generation
             self._folded = state.folded_epoch
             self._version += 1
@@ -151,7 +154,11 @@ class IndexReader:
             for row in await connection.fetch(_GENERATIONS["codes"], state.generation, fields):
                 self._require(state)
                 self._codes[cast("OrderField", row["field"])] = parse(row["code"])
-        names = [name for name in wanted if not name.startswith(_CODE)]
+        if _HEADS in wanted:
+            rows = await connection.fetch(_GENERATIONS["heads"], state.generation)
+            self._require(state)
+            self.fillings = {row["field"]: filling_of(row["head"]) for row in rows}
+        names = [name for name in wanted if not name.startswith(_CODE) and name != _HEADS]
         if not names:
             return
         rows = await connection.fetch(_TERMS["load"], state.generation, names)
@@ -222,7 +229,9 @@ class RequestSource:
 
     def filling(self, field: OrderField) -> tuple[int, ...]:
         """As the code was cut."""
-        return self.code(field).filling
+        if field not in self._reader.fillings:
+            raise TermsMissing([_HEADS])
+        return self._reader.fillings[field]
 
 
 def _neighbours(term: str) -> list[str]:

@@ -1,24 +1,17 @@
 -- What the cache reads in PostgreSQL. It writes nothing there.
 
 -- name: stamp
--- purpose: the epoch an answer computed in this snapshot belongs to, and whether nothing waits for the next
+-- purpose: the epoch of this snapshot, whether nothing waits for the next one, and how long ago everything
+--          committed was known to be in the read model
 -- index: one row of epoch; the first live row of dirty and dirty_marks
 SELECT
     epoch.epoch,
     epoch.incarnation::text AS incarnation,
     epoch.policy,
-    NOT EXISTS (SELECT FROM dirty) AND NOT EXISTS (SELECT FROM dirty_marks) AS settled
-FROM epoch
-
--- name: state
--- purpose: `stamp`, and how long ago everything committed was known to be in the read model
--- index: as stamp
-SELECT
-    epoch.epoch,
-    epoch.incarnation::text AS incarnation,
-    epoch.policy,
     NOT EXISTS (SELECT FROM dirty) AND NOT EXISTS (SELECT FROM dirty_marks) AS settled,
-    CASE WHEN isfinite(epoch.at) THEN greatest(extract(epoch FROM clock_timestamp() - epoch.at) * 1000, 0) END AS behind_ms
+    CASE
+        WHEN isfinite(epoch.at) THEN greatest(ceil(extract(epoch FROM clock_timestamp() - epoch.at) * 1000), 0)::bigint
+    END AS behind_ms
 FROM epoch
 
 -- name: changes

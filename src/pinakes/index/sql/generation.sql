@@ -106,6 +106,13 @@ FROM index_code
 WHERE generation = $1
   AND field = ANY ($2::text[])
 
+-- name: heads
+-- purpose: the first line of each code, without its cuts
+-- index: index_code, primary key
+SELECT field, substring(code FROM 1 FOR position('\x0a'::bytea IN code) - 1) AS head
+FROM index_code
+WHERE generation = $1
+
 -- name: belongs
 -- purpose: whether a generation still belongs to the read model, and the epoch of this snapshot
 -- index: index_generation, primary key
