@@ -16,6 +16,7 @@ from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished
 from pinakes.cache.stamp import of_the_read_model, read_stamp, stamp_for
 from pinakes.engines.base import BaseEngine
 from pinakes.engines.choice import EngineName, Engines
+from pinakes.engines.overlap import Overlap
 from pinakes.errors import SettingsError
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import disj
@@ -62,6 +63,11 @@ class ContentService:
     def cache(self) -> ResultCache | None:
         """The result cache, if there is one."""
         return self._reader.cache
+
+    @property
+    def overlap(self) -> Overlap:
+        """What counts tags among hits; it takes a connection in a snapshot."""
+        return self._engines.overlap
 
     async def get_unified_content_paginated(
         self, query: GalleryQuery, *, timeout_ms: int | None = None, use_cache: bool = True

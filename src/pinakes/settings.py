@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     )
 
     # Engines
-    engine: Literal["auto", "matview", "base"] = Field(
+    engine: Literal["auto", "index", "matview", "base"] = Field(
         "auto", description="Who answers: `auto` is the quickest engine that is ready, else the one named"
     )
     wait_for_seconds: float = Field(

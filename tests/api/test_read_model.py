@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from api.application import ADA, BEN, Gallery, Tokens, assert_problem, running
 from pinakes.engines.choice import ENGINE_NAMES
+from pinakes.index.build import build
 from pinakes.settings import Settings
 from pinakes.store.pool import Pool
 from pinakes.worker.loop import running as worker
@@ -77,7 +78,11 @@ async def test_nobody_waits_longer_than_allowed(settings: Settings, gallery: Gal
 
 
 @pytest.mark.parametrize("engine", ENGINE_NAMES)
-async def test_administrators_choose_the_engine(kept: httpx.AsyncClient, token: Tokens, engine: str) -> None:
+async def test_administrators_choose_the_engine(
+    kept: httpx.AsyncClient, settings: Settings, token: Tokens, engine: str
+) -> None:
+    assert settings.database_url is not None
+    await build(settings.database_url, processes=1)
     answer = await kept.get(UNIFIED, params={"engine": engine}, headers=token(ADA, "admin"))
     assert answer.status_code == 200
     assert engine in (answer.json()["engine"], "auto")

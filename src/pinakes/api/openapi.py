@@ -101,7 +101,13 @@ SCHEMAS: dict[str, Any] = {
         }
     ),
     "Suggestions": _object({"suggestions": _listed(_SUGGESTION), "warnings": _listed(_TEXT)}),
-    "Related": _object({"related": _listed(_RELATED), "warnings": _listed(_TEXT)}),
+    "Related": _object(
+        {
+            "related": _listed(_RELATED),
+            "kind": {"type": "string", "enum": ["exact", "bounded"]},
+            "warnings": _listed(_TEXT),
+        }
+    ),
     "Histogram": _object(
         {
             "field": _TEXT,

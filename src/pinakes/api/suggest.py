@@ -15,7 +15,7 @@ from pinakes.api import encode, params
 from pinakes.api.parameters import FILTERS, RELATED, RELATED_OF_SEARCH, SUGGEST
 from pinakes.api.state import State, identity_of, state_of
 from pinakes.api.tags import HEADERS, tag_id_of
-from pinakes.engines.overlap import SQL, TableOverlap
+from pinakes.engines.overlap import SQL, Overlap
 from pinakes.engines.related import related
 from pinakes.engines.suggest import DEFAULT_LIMIT, suggest
 from pinakes.errors import InvalidParameter, QueryError
@@ -30,8 +30,6 @@ PATH = "/api/v1/tags/suggest"
 OF_TAG = "/api/v1/tags/{id}/related"
 OF_SEARCH = "/api/v1/content/unified/related"
 
-_OVERLAP = TableOverlap()
-
 
 async def suggestions(request: Request) -> Response:
     """Tags whose names begin like what was typed."""
@@ -41,7 +39,9 @@ async def suggestions(request: Request) -> Response:
     within = _within(state, given.one("within", ""), viewer)
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
         formula, warnings = await meaning(conn, within)
-        found = await suggest(conn, _OVERLAP, given.one("q", ""), formula, given.one("limit", DEFAULT_LIMIT))
+        found = await suggest(
+            conn, state.service.overlap, given.one("q", ""), formula, given.one("limit", DEFAULT_LIMIT)
+        )
     answer = {
         "suggestions": [
             {**encode.tag(each.tag), "count": each.count, "alias": each.alias, "label": each.label, "typo": each.typo}
@@ -61,7 +61,7 @@ async def related_to_tag(request: Request) -> Response:
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
         await tags.read(conn, tag_id, viewer)
         formula = conj((visible_to(viewer), Term("tag", tag_id)))
-        answer = await _related(conn, formula, viewer, given.one("limit", DEFAULT_LIMIT))
+        answer = await _related(conn, state.service.overlap, formula, viewer, given.one("limit", DEFAULT_LIMIT))
     return Response(encode.to_json({**answer, "warnings": []}), headers=HEADERS, media_type="application/json")
 
 
@@ -73,7 +73,7 @@ async def related_to_search(request: Request) -> Response:
     query = state.parser.query_of(given, viewer)
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
         formula, warnings = await meaning(conn, query)
-        answer = await _related(conn, formula, viewer, given.one("limit", DEFAULT_LIMIT))
+        answer = await _related(conn, state.service.overlap, formula, viewer, given.one("limit", DEFAULT_LIMIT))
     return Response(encode.to_json({**answer, "warnings": warnings}), headers=HEADERS, media_type="application/json")
 
 
@@ -83,16 +83,19 @@ async def meaning(conn: Connection, query: GalleryQuery) -> tuple[Formula, tuple
     return to_formula(query, vocabulary), vocabulary.warnings
 
 
-async def _related(conn: Connection, formula: Formula, viewer: int | None, limit: int) -> dict[str, Any]:
+async def _related(
+    conn: Connection, overlap: Overlap, formula: Formula, viewer: int | None, limit: int
+) -> dict[str, Any]:
     besides = {int(leaf.value) for leaf in leaves(formula) if isinstance(leaf, Term) and leaf.field == "tag"}
-    found = await related(conn, _OVERLAP, formula, visible_to(viewer), limit, besides=besides)
-    rows = await conn.fetch(SQL["named"], [each.tag for each in found])
+    found = await related(conn, overlap, formula, visible_to(viewer), limit, besides=besides)
+    rows = await conn.fetch(SQL["named"], [each.tag for each in found.tags])
     named = {row["id"]: Tag(row["id"], row["name"], row["category"]) for row in rows}
     return {
         "related": [
             {**encode.tag(named[each.tag]), "together": each.together, "count": each.items, "cosine": each.cosine}
-            for each in found
-        ]
+            for each in found.tags
+        ],
+        "kind": found.kind,
     }
 
 

@@ -224,7 +224,7 @@ class Check:
         names = list(faults)
         while True:
             for name in self._rng.sample(names, len(names)):
-                await asyncio.sleep(0.4 + self._rng.random())
+                await asyncio.sleep(1.5 + 2 * self._rng.random())
                 self.outcome.faults[name] += 1
                 await faults[name]()
             # And a process that begins anew, with nothing in it.

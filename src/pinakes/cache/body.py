@@ -1,7 +1,7 @@
 """Bodies: a page as the JSON that is served and stored, and back.
 
-Two parts: what the answer says (items, pagination, warnings), whose digest is the ETag, and how it
-came about (engine, as_of, epoch). The tail with the cache's own fields is put behind both, so the
+Two parts: what the answer says (items, pagination, how the query was understood), whose digest is the
+ETag, and how it came about (engine, as_of, epoch). The tail with the cache's own fields is put behind both, so the
 last brace is missing here. Written out field by field because it is on the hot path: 1,000 items of
 12 tags take some milliseconds. Times are UTC with microseconds and `Z`; `source_type` is the
 source's name.
@@ -65,18 +65,22 @@ def item(shown: Item) -> dict[str, Any]:
     }
 
 
-def write(page: Page) -> tuple[bytes, bytes]:
-    """The body of `page` up to its tail, and the digest of what it says."""
+def write(page: Page, understood: tuple[str, ...] | None = None) -> tuple[bytes, bytes]:
+    """The body of `page` up to its tail, and the digest of what it says.
+
+    `understood`: those of its warnings that belong to what it says; the others tell how it came about.
+    """
     said = to_json(
         {
             "items": [item(one) for one in page.items],
             "pagination": {name: getattr(page, name) for name in _PAGINATION},
             "query": page.query,
-            "warnings": page.warnings,
         }
     )[:-1]
-    came = to_json({"engine": page.engine, "as_of": page.as_of, "epoch": page.epoch})
-    return b"%b,%b" % (said, came[1:-1]), hashlib.blake2b(said, digest_size=12).digest()
+    came = to_json({"warnings": page.warnings, "engine": page.engine, "as_of": page.as_of, "epoch": page.epoch})
+    digest = hashlib.blake2b(said, digest_size=12)
+    digest.update(to_json(page.warnings if understood is None else understood))
+    return b"%b,%b" % (said, came[1:-1]), digest.digest()
 
 
 def read(constant: bytes) -> Page:

@@ -102,8 +102,8 @@ class Entry:
         """The bytes stored in Redis."""
         text = self.text.encode()
         head = _HEAD.pack(
-            _MAGIC, self.epoch, self.created_ms, self.behind_ms, self.ttl_s, self.cost_ms, _EXACT if self.exact else 0, self.etag,
-            self.length, len(text), len(self.zstd), len(self.gzip),
+            _MAGIC, self.epoch, self.created_ms, self.behind_ms, self.ttl_s, self.cost_ms,
+            _EXACT if self.exact else 0, self.etag, self.length, len(text), len(self.zstd), len(self.gzip),
         )  # fmt: skip
         return b"".join((head, text, self.zstd, self.gzip))
 
@@ -117,7 +117,8 @@ class Entry:
         if magic != _MAGIC or len(data) != start + n_zstd + n_gzip or data[_HEAD.size : start] != text.encode():
             return None
         return cls(
-            text=text, epoch=epoch, created_ms=created, behind_ms=behind, ttl_s=ttl, cost_ms=cost, exact=bool(flags & _EXACT), etag=etag,
+            text=text, epoch=epoch, created_ms=created, behind_ms=behind,
+            ttl_s=ttl, cost_ms=cost, exact=bool(flags & _EXACT), etag=etag,
             length=length, zstd=data[start : start + n_zstd], gzip=data[start + n_zstd :],
         )  # fmt: skip
 

@@ -129,7 +129,7 @@ class CachedReader:
         learnt_ms = cache.mirror.earliest_ms()
         reading = await self._compute(query)
         question = self._remember(cache, query, reading.understood, learnt_ms)
-        constant, etag = body.write(reading.page)
+        constant, etag = body.write(reading.page, reading.understood.warnings)
         return Computed(question, constant, etag, reading.stamp)
 
     async def _uncached(self, query: GalleryQuery) -> Answer:
@@ -138,7 +138,7 @@ class CachedReader:
 
 def finished(reading: Reading) -> Answer:
     """`reading` as an answer that never saw a cache."""
-    constant, etag = body.write(reading.page)
+    constant, etag = body.write(reading.page, reading.understood.warnings)
     entry = Entry(text="", epoch=0, created_ms=0, ttl_s=0, cost_ms=0, exact=False, etag=etag, constant=constant)
     return Answer(entry, "bypass", 0)
 

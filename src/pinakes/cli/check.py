@@ -30,7 +30,7 @@ def command() -> None:
 
 @command.command("cache")
 @click.option("--reads", default=100_000, show_default=True, help="How many reads are checked.")
-@click.option("--writes-per-s", default=15.0, show_default=True, help="How fast the gallery changes.")
+@click.option("--writes-per-s", default=5.0, show_default=True, help="How fast the gallery changes.")
 @click.option("--seed", default=1, show_default=True, help="Seed of writes and faults.")
 @click.option("--profiles", is_flag=True, help="Also compare strategies at equal staleness; takes a minute more.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")

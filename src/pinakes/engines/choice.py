@@ -6,7 +6,13 @@ from typing import Literal, Protocol, TypeAlias, get_args
 
 from pinakes.engines.auto import AutoEngine
 from pinakes.engines.base import BaseEngine
+from pinakes.engines.index import IndexEngine
+from pinakes.engines.index_overlap import IndexOverlap
+from pinakes.engines.index import IndexEngine
 from pinakes.engines.matview import MatviewEngine
+from pinakes.index.reader import IndexReader
+from pinakes.engines.overlap import Overlap, TableOverlap
+from pinakes.index.reader import IndexReader
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
@@ -14,7 +20,7 @@ from pinakes.query.item import Page
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 
-EngineName: TypeAlias = Literal["auto", "matview", "base"]
+EngineName: TypeAlias = Literal["auto", "index", "matview", "base"]
 ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
 
 
@@ -32,8 +38,12 @@ class Engines:
     def __init__(self, codec: CursorCodec, settings: Settings) -> None:
         base = BaseEngine(codec, settings.count_budget_ms)
         matview = MatviewEngine(codec, settings)
+        index = IndexEngine(codec, settings, IndexReader(settings.index_memory_bytes()))
+        self.index = IndexEngine(codec, settings, IndexReader(settings.index_memory_bytes()))
+        self.overlap: Overlap = IndexOverlap(self.index, settings, TableOverlap())
         self._named: dict[EngineName, Engine] = {
-            "auto": AutoEngine([matview], base),
+            "auto": AutoEngine([index, matview], base),
+            "index": index,
             "matview": matview,
             "base": base,
         }

@@ -7,7 +7,8 @@ the viewer's visibility in it, so nobody's private items are in any count.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from asyncpg import Record
@@ -21,6 +22,15 @@ from pinakes.store.queries import for_source, load
 SQL = load("insight", "pinakes.engines.sql")
 
 
+@dataclass(frozen=True, slots=True)
+class Among:
+    """`total` hits, and on how many of them each tag is; a tag that is not listed is on `rest` of them at most."""
+
+    total: int
+    tags: Mapping[int, int]
+    rest: int = 0
+
+
 class Overlap(Protocol):
     """Counts tags among hits, in the snapshot of `connection`."""
 
@@ -28,12 +38,8 @@ class Overlap(Protocol):
         """How many hits of `formula` carry each of `tags`."""
         ...
 
-    async def all(self, connection: Connection, formula: Formula) -> Counter[int]:
-        """The same for every tag that any hit carries."""
-        ...
-
-    async def total(self, connection: Connection, formula: Formula) -> int:
-        """How many hits there are."""
+    async def among(self, connection: Connection, formula: Formula) -> Among:
+        """How many hits there are, and how many of them carry which tags."""
         ...
 
 
@@ -51,25 +57,17 @@ class TableOverlap:
             _add(counted, await connection.fetch(sql, *compiler.values))
         return counted
 
-    async def all(self, connection: Connection, formula: Formula) -> Counter[int]:
-        """The same for every tag that any hit carries."""
+    async def among(self, connection: Connection, formula: Formula) -> Among:
+        """How many hits there are, and how many of them carry which tags."""
         counted: Counter[int] = Counter()
-        for source, narrowed in branches(formula):
-            compiler = Compiler()
-            condition = compiler.condition(narrowed, table_columns(source))
-            sql = for_source(SQL["counts_of_all"], source).replace("{condition}", condition)
-            _add(counted, await connection.fetch(sql, *compiler.values))
-        return counted
-
-    async def total(self, connection: Connection, formula: Formula) -> int:
-        """How many hits there are."""
         total = 0
         for source, narrowed in branches(formula):
             compiler = Compiler()
             condition = compiler.condition(narrowed, table_columns(source))
-            sql = for_source(SQL["count"], source).replace("{condition}", condition)
-            total += await connection.fetchval(sql, *compiler.values)
-        return total
+            every, count = (for_source(SQL[name], source) for name in ("counts_of_all", "count"))
+            _add(counted, await connection.fetch(every.replace("{condition}", condition), *compiler.values))
+            total += await connection.fetchval(count.replace("{condition}", condition), *compiler.values)
+        return Among(total, counted)
 
 
 def branches(formula: Formula) -> list[tuple[Source, Formula]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
+from typing import Literal
 
 from pinakes.engines.overlap import Overlap
 from pinakes.query.formula import Formula
@@ -28,6 +29,14 @@ class Related:
     cosine: float
 
 
+@dataclass(frozen=True, slots=True)
+class RelatedTags:
+    """The nearest tags. `exact`: proven that no other is nearer; `bounded`: rare ones were not looked at."""
+
+    tags: tuple[Related, ...]
+    kind: Literal["exact", "bounded"]
+
+
 async def related(
     connection: Connection,
     overlap: Overlap,
@@ -36,20 +45,23 @@ async def related(
     limit: int,
     *,
     besides: Iterable[int] = (),
-) -> list[Related]:
+) -> RelatedTags:
     """The `limit` tags nearest to `formula`; `visible` is all its viewer may see, `besides` the tags asked for."""
-    total = await overlap.total(connection, formula)
-    together = await overlap.all(connection, formula) if total else {}
+    among = await overlap.among(connection, formula)
     left_out = set(besides)
-    ranked = sorted(
-        ((n, tag) for tag, n in together.items() if tag not in left_out), key=lambda each: (-each[0], each[1])
-    )
+    listed = [(count, tag) for tag, count in among.tags.items() if tag not in left_out]
+    ranked = sorted(listed, key=lambda each: (-each[0], each[1]))
     best: list[Related] = []
+
+    def beaten(together: int) -> bool:
+        """Whether a tag on so many hits cannot come into the list any more."""
+        return len(best) == limit and sqrt(together / among.total) < best[-1].cosine
+
     for start in range(0, len(ranked), _STRETCH):
         stretch = ranked[start : start + _STRETCH]
-        if len(best) == limit and sqrt(stretch[0][0] / total) < best[-1].cosine:
+        if beaten(stretch[0][0]):
             break
         items = await overlap.of(connection, visible, [tag for _, tag in stretch])
-        best += [Related(tag, n, items[tag], n / sqrt(total * items[tag])) for n, tag in stretch if items[tag]]
+        best += [Related(tag, n, items[tag], n / sqrt(among.total * items[tag])) for n, tag in stretch if items[tag]]
         best = sorted(best, key=lambda each: (-each.cosine, each.tag))[:limit]
-    return best
+    return RelatedTags(tuple(best), "exact" if among.rest == 0 or beaten(among.rest) else "bounded")

@@ -11,6 +11,7 @@ An epoch of a hundred items changes about four thousand terms and makes one row 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pinakes.bitmap.deltas import Delta, DeltaSet
@@ -49,7 +50,8 @@ def delta_of(changes: Sequence[RowChange], codes: Codes) -> DeltaSet:
     found = DeltaSet()
     for change in changes:
         assert change.doc is not None, "only the plain table has document numbers"
-        found.change(change.doc, _terms(change, change.before, codes), _terms(change, change.after, codes))
+        before, after = _terms(change, change.before, codes), _terms(change, change.after, codes)
+        found.change(change.doc, before, after)
     return found
 
 
@@ -86,4 +88,9 @@ def parse_deltas(row: Any) -> dict[str, Delta]:
 def _terms(change: RowChange, facts: Facts | None, codes: Codes) -> set[str]:
     if facts is None:
         return set()
+    both = change.before, change.after
+    if None not in both and len({(each.title, each.prompt) for each in both if each is not None}) == 1:
+        # Cutting texts costs more than all the rest, and what is the same on both sides cancels out.
+        facts = replace(facts, prompt=None)
+        return fact_terms(change.source, replace(facts, title="")) | order_terms(change.source, change.id, facts, codes)
     return fact_terms(change.source, facts) | order_terms(change.source, change.id, facts, codes)

@@ -8,17 +8,18 @@ import signal
 
 import uvloop
 
+from pinakes.index.keeper import IndexKeeper
 from pinakes.settings import Settings, load_settings
 from pinakes.worker.loop import run
 
 
 async def work(settings: Settings) -> None:
-    """Keeps the read model until SIGTERM or SIGINT; the work in hand is finished first."""
+    """Keeps the read model and its index until SIGTERM or SIGINT; the work in hand is finished first."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await run(settings, stop)
+    await asyncio.gather(run(settings, stop), IndexKeeper(settings).run(stop))
 
 
 def main() -> None:

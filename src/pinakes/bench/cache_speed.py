@@ -1,0 +1,175 @@
+"""How fast cached answers are, against the same server giving the same bytes without any thought.
+
+    python -m pinakes.bench.cache_speed [SECONDS]
+
+Starts servers of its own, fills a gallery whose first page is some 20 kB, and lets one worker answer
+over HTTP on four routes, one after the other and in turns:
+
+    memory     a route of the same application that returns the page's bytes from a variable
+    L1         the page, held by the process
+    redis      a route that does one GET of the same 20 kB through redis-py, and nothing else
+    L2         the page, with nothing held by the process: every answer comes out of Redis
+
+The client is one process with some connections, each with several requests under way (HTTP/1.1
+pipelining), so that it costs little beside the server. Rates are medians of the rounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from redis.asyncio import Redis
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pinakes.settings import Settings, load_settings
+
+CONNECTIONS, UNDER_WAY, ROUNDS = 8, 16, 5
+PAGE = "/api/v1/content/unified?tag=1&tag_match=all&page_size=25"
+ROUTES = {"memory": "/bench/memory", "L1": PAGE, "redis": "/bench/redis", "L2": PAGE}
+HEADERS = {b"content-type": b"application/json", b"x-cache": b"HIT"}
+
+
+def make() -> Any:
+    """The application with the two routes to compare with; for the server's worker."""
+    from pinakes.api.app import create_app  # noqa: PLC0415
+
+    settings = load_settings()
+    app = create_app(settings)
+    body = Path(os.environ["PINAKES_BENCH_BODY"]).read_bytes()
+    client = Redis.from_url(settings.redis_url or "")
+
+    async def memory(_: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    async def redis(_: Request) -> Response:
+        return Response(await client.get("bench:body"), media_type="application/json")
+
+    app.router.routes += [Route("/bench/memory", memory), Route("/bench/redis", redis)]
+    return app
+
+
+class _Client(asyncio.Protocol):
+    """One connection with `UNDER_WAY` requests under way; counts answers by their length."""
+
+    def __init__(self, path: str, size: int) -> None:
+        self._request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        self._size = size
+        self._received = 0
+        self.answers = 0
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        assert self.transport is not None
+        self.transport.write(self._request * UNDER_WAY)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        done = self._received // self._size
+        if done:
+            self._received -= done * self._size
+            self.answers += done
+            assert self.transport is not None
+            self.transport.write(self._request * done)
+
+
+async def _size_of(port: int, path: str) -> tuple[int, bytes]:
+    """Bytes of one whole response, and its body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    data = await reader.read()
+    writer.close()
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert b" 200 " in head.splitlines()[0], data[:500]
+    lines = [line for line in head.splitlines() if not line.lower().startswith(b"connection:")]
+    return len(b"\r\n".join(lines)) + 4 + len(body), body
+
+
+async def _rate(port: int, path: str, seconds: float) -> float:
+    loop = asyncio.get_running_loop()
+    size, _ = await _size_of(port, path)
+    clients = [_Client(path, size) for _ in range(CONNECTIONS)]
+    for client in clients:
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+    await asyncio.sleep(seconds / 4)
+    before, began = sum(c.answers for c in clients), time.perf_counter()
+    await asyncio.sleep(seconds)
+    rate = (sum(c.answers for c in clients) - before) / (time.perf_counter() - began)
+    for client in clients:
+        if client.transport is not None:
+            client.transport.abort()
+    return rate
+
+
+def _serve(settings: Settings, body: Path, port: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1", "--loop", "uvloop",
+               "--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "pinakes.bench.cache_speed:make"]  # fmt: skip
+    environment = {**os.environ, **settings.environment(), "PINAKES_BENCH_BODY": str(body)}
+    return subprocess.Popen(command, env=environment)  # noqa: S603
+
+
+def _port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
+
+
+async def _ready(port: int) -> bytes:
+    """Waits until the page comes from the cache; its body."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            _, body = await _size_of(port, PAGE)
+            if b'"_from_cache":true' in body:
+                return body
+        except (OSError, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.2)
+
+
+async def measure(settings: Settings, folder: Path, seconds: float) -> dict[str, Any]:
+    """The rates of the four routes, requests a second."""
+    file = folder / "body"
+    file.write_bytes(b"{}")
+    rates: dict[str, list[float]] = {name: [] for name in ROUTES}
+    size = 0
+    for names, held in ((("memory", "L1"), 64 * 2**20), (("redis", "L2"), 0)):
+        chosen = settings.model_copy(update={"cache_process_bytes": held, "engine": "base"})
+        # The first start shows what the page is, the second serves it from a variable as well.
+        for last in (False, True):
+            port = _port()
+            server = _serve(chosen, file, port)
+            try:
+                body = await _ready(port)
+                file.write_bytes(body)
+                size = len(body)
+                if last:
+                    async with Redis.from_url(settings.redis_url or "") as client:
+                        await client.set("bench:body", body)
+                    for _ in range(ROUNDS):
+                        for name in names:
+                            rates[name].append(await _rate(port, ROUTES[name], seconds))
+            finally:
+                server.terminate()
+                server.wait()
+    told: dict[str, Any] = {name: round(statistics.median(found)) for name, found in rates.items()}
+    told["body_bytes"] = size
+    told["L1 / memory"] = round(told["L1"] / told["memory"], 3)
+    told["L2 / redis"] = round(told["L2"] / told["redis"], 3)
+    told["rounds"] = {name: [round(rate) for rate in found] for name, found in rates.items()}
+    return told

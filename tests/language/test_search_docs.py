@@ -1,0 +1,76 @@
+"""docs/search.md is true: its examples are asked of the real collections, its errors of the parser."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from pinakes.errors import QuerySyntax
+from pinakes.query.gallery_query import GalleryQuery
+from pinakes.query.language.parser import parse
+from pinakes.service import ContentService
+from pinakes.settings import Settings
+from pinakes.store import tag_csv
+from pinakes.store.pool import Pool
+from pinakes.store.transfer.importer import import_file
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "search.md").read_text(encoding="utf-8")
+PICTURES = 30_000
+
+
+def _section(title: str) -> str:
+    return PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def _rows(title: str) -> list[tuple[str, ...]]:
+    rows = re.findall(r"(?m)^\| `(.+?)` \| ([0-9,]+) \| `(.*?)` \|$", _section(title).replace("\\|", "¦"))
+    return [tuple(cell.replace("¦", "|") for cell in row) for row in rows]
+
+
+@pytest_asyncio.fixture
+async def service(pool: Pool, settings: Settings, shared_data: Path, tmp_path: Path) -> ContentService:
+    """The collections of the page, with its aliases and hierarchy."""
+    await import_file(pool, shared_data / "tate.jsonl.gz")
+    pictures = tmp_path / "pictures.jsonl"
+    with gzip.open(shared_data / "british-library.jsonl.gz", "rt", encoding="utf-8") as source:
+        pictures.write_text("".join(islice(source, PICTURES)), encoding="utf-8")
+    await import_file(pool, pictures)
+    async with pool.acquire() as conn, conn.transaction():
+        for table in re.findall(r"```csv\n(.*?)```", _section("Examples"), re.DOTALL):
+            await tag_csv.read(conn, io.StringIO(table))
+        await conn.execute("ANALYZE")
+    return ContentService(pool, settings)
+
+
+async def test_the_examples_are_true(service: ContentService) -> None:
+    wrong = []
+    rows = _rows("Examples")
+    assert len(rows) > 15
+    for typed, hits, understood in rows:
+        page = await service.get_unified_content_paginated(GalleryQuery(q=typed, page_size=1), timeout_ms=60_000)
+        told = (f"{page.total_count:,}", page.query)
+        if told != (hits, understood):
+            wrong.append(f"| `{typed}` | {told[0]} | `{told[1]}` |")
+    assert not wrong, "\n".join(wrong)
+    for typed in ("ocean", "cathedral_choir"):
+        page = await service.get_unified_content_paginated(GalleryQuery(q=typed))
+        assert page.warnings[0] in " ".join(_section("Examples").split())
+
+
+@pytest.mark.parametrize(("typed", "position", "suggestion"), _rows("When it cannot be understood"))
+def test_the_errors_are_true(typed: str, position: str, suggestion: str) -> None:
+    with pytest.raises(QuerySyntax) as raised:
+        parse(typed)
+    assert (raised.value.extra["position"], raised.value.extra["suggestion"]) == (int(position), suggestion)
+
+
+def test_everything_that_can_be_typed_is_shown() -> None:
+    shown = _section("What one can type")
+    for field in ("tag:", "by:", "type:", "source:", "score:", "created:", "updated:", "tags:", "order:", "mine:"):
+        assert f"`{field}" in shown, field
