@@ -1,9 +1,6 @@
 """How fast cached answers are, against the same server giving the same bytes without any thought.
 
-    python -m pinakes.bench.cache_speed [SECONDS]
-
-Starts servers of its own, fills a gallery whose first page is some 20 kB, and lets one worker answer
-over HTTP on four routes, one after the other and in turns:
+One worker answers a page of some 20 kB over HTTP on four routes, in turns:
 
     memory     a route of the same application that returns the page's bytes from a variable
     L1         the page, held by the process
@@ -17,48 +14,25 @@ pipelining), so that it costs little beside the server. Rates are medians of the
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import uvloop
 from redis.asyncio import Redis
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from pinakes.settings import Settings, load_settings
+from pinakes.query.sources import SOURCES
+from pinakes.settings import Settings
+from pinakes.store.pool import open_pool
+from pinakes.store.queries import for_source, load
 
 CONNECTIONS, UNDER_WAY, ROUNDS = 8, 16, 5
 PAGE = "/api/v1/content/unified?tag=1&tag_match=all&page_size=25"
 ROUTES = {"memory": "/bench/memory", "L1": PAGE, "redis": "/bench/redis", "L2": PAGE}
-HEADERS = {b"content-type": b"application/json", b"x-cache": b"HIT"}
-
-
-def make() -> Any:
-    """The application with the two routes to compare with; for the server's worker."""
-    from pinakes.api.app import create_app  # noqa: PLC0415
-
-    settings = load_settings()
-    app = create_app(settings)
-    body = Path(os.environ["PINAKES_BENCH_BODY"]).read_bytes()
-    client = Redis.from_url(settings.redis_url or "")
-
-    async def memory(_: Request) -> Response:
-        return Response(body, media_type="application/json")
-
-    async def redis(_: Request) -> Response:
-        return Response(await client.get("bench:body"), media_type="application/json")
-
-    app.router.routes += [Route("/bench/memory", memory), Route("/bench/redis", redis)]
-    return app
 
 
 class _Client(asyncio.Protocol):
@@ -116,7 +90,7 @@ async def _rate(port: int, path: str, seconds: float) -> float:
 
 def _serve(settings: Settings, body: Path, port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1", "--loop", "uvloop",
-               "--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "pinakes.bench.cache_speed:make"]  # fmt: skip
+               "--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "pinakes.api.yardstick:app"]  # fmt: skip
     environment = {**os.environ, **settings.environment(), "PINAKES_BENCH_BODY": str(body)}
     return subprocess.Popen(command, env=environment)  # noqa: S603
 
@@ -173,3 +147,21 @@ async def measure(settings: Settings, folder: Path, seconds: float) -> dict[str,
     told["L2 / redis"] = round(told["L2"] / told["redis"], 3)
     told["rounds"] = {name: [round(rate) for rate in found] for name, found in rates.items()}
     return told
+
+
+async def fill_page(settings: Settings) -> None:
+    """A gallery whose first page is about 20 kB."""
+    sql = load("cache_check", "pinakes.bench.sql")
+    pool = await open_pool(settings)
+    try:
+        async with pool.acquire() as connection:
+            await connection.execute(sql["add_user"], 1, "ada")
+            await connection.execute(sql["add_tag"], 1, "sea")
+            for number in range(1, 101):
+                prompt = " ".join(f"{word} {number * 7919 % 1009}" for word in ("sea", "castle", "red", "quiet") * 6)
+                await connection.execute(
+                    for_source(sql["add_page_item"], SOURCES[0]), number, f"title {number}", prompt
+                )
+                await connection.execute(for_source(sql["tag"], SOURCES[0]), SOURCES[0].code, number, 1)
+    finally:
+        await pool.close()

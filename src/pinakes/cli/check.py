@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ import click
 import orjson
 
 from pinakes.bench.cache_check import Check, Load, figures, questions
+from pinakes.bench.cache_speed import fill_page, measure
 from pinakes.cache.link import CacheFailure, Link
 from pinakes.cache.options import Options
 from pinakes.cli.common import run_async, status
 from pinakes.embedded import EmbeddedServers
 from pinakes.settings import Settings, load_settings
 from pinakes.store.migrate import migrate
+from pinakes.worker.loop import running as working
 
 
 @click.group()
@@ -43,10 +46,31 @@ def cache_command(reads: int, writes_per_s: float, seed: int, profiles: bool, as
     run_async(_run(reads, writes_per_s, seed, profiles=profiles, as_json=as_json))
 
 
-async def _run(reads: int, writes_per_s: float, seed: int, *, profiles: bool, as_json: bool) -> None:
+@command.command("cache-speed")
+@click.option("--seconds", default=2.0, show_default=True, help="How long each route is measured, five times.")
+def speed_command(seconds: float) -> None:
+    """Measure cached answers against the same bytes from memory, and against one bare GET in Redis.
+
+    Runs on servers of its own in a temporary directory. Prints requests a second as JSON.
+    """
+
+    async def body() -> None:
+        async with _servers(quiet=False) as (settings, folder):
+            await fill_page(settings)
+            async with working(settings):
+                told = await measure(settings, folder, seconds)
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
+
+    run_async(body())
+
+
+@asynccontextmanager
+async def _servers(*, quiet: bool) -> AsyncIterator[tuple[Settings, Path]]:
+    """Migrated servers in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="pinakes-check-") as folder:
         data = Path(folder) / "data"
-        async with await EmbeddedServers.start(data, on_status=None if as_json else status) as servers:
+        async with await EmbeddedServers.start(data, on_status=None if quiet else status) as servers:
+            await migrate(servers.database_url)
             settings = load_settings(
                 data_dir=data,
                 database_url=servers.database_url,
@@ -54,10 +78,14 @@ async def _run(reads: int, writes_per_s: float, seed: int, *, profiles: bool, as
                 cursor_secret=servers.secrets.cursor_secret,
                 jwt_secret=servers.secrets.jwt_secret,
             )
-            await migrate(servers.database_url)
-            told = await _checked(settings, data, reads, writes_per_s, seed, as_json=as_json)
-            if profiles:
-                told["profiles"] = await _profiles(settings, as_json=as_json)
+            yield settings, data
+
+
+async def _run(reads: int, writes_per_s: float, seed: int, *, profiles: bool, as_json: bool) -> None:
+    async with _servers(quiet=as_json) as (settings, data):
+        told = await _checked(settings, data, reads, writes_per_s, seed, as_json=as_json)
+        if profiles:
+            told["profiles"] = await _profiles(settings, as_json=as_json)
     click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
     if told["wrong"] or told["beyond_budget"]:
         raise click.exceptions.Exit(1)

@@ -8,9 +8,7 @@ from pinakes.engines.auto import AutoEngine
 from pinakes.engines.base import BaseEngine
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_overlap import IndexOverlap
-from pinakes.engines.index import IndexEngine
 from pinakes.engines.matview import MatviewEngine
-from pinakes.index.reader import IndexReader
 from pinakes.engines.overlap import Overlap, TableOverlap
 from pinakes.index.reader import IndexReader
 from pinakes.query.cursor import CursorCodec
@@ -38,12 +36,11 @@ class Engines:
     def __init__(self, codec: CursorCodec, settings: Settings) -> None:
         base = BaseEngine(codec, settings.count_budget_ms)
         matview = MatviewEngine(codec, settings)
-        index = IndexEngine(codec, settings, IndexReader(settings.index_memory_bytes()))
         self.index = IndexEngine(codec, settings, IndexReader(settings.index_memory_bytes()))
         self.overlap: Overlap = IndexOverlap(self.index, settings, TableOverlap())
         self._named: dict[EngineName, Engine] = {
-            "auto": AutoEngine([index, matview], base),
-            "index": index,
+            "auto": AutoEngine([self.index, matview], base),
+            "index": self.index,
             "matview": matview,
             "base": base,
         }

@@ -26,6 +26,11 @@ INSERT INTO tags (id, name) VALUES ($1, $2)
 INSERT INTO {table} (id, external_id, title, creator_id, is_private, quality_score, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 
+-- name: add_page_item
+-- purpose: an item with a prompt as long as people write them
+-- index: none
+INSERT INTO {table} (id, title, prompt, creator_id) VALUES ($1, $2, $3, 1)
+
 -- name: change
 -- purpose: one item's columns
 -- index: primary key
