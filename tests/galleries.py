@@ -49,6 +49,18 @@ TAGS = (
 UNKNOWN_TAGS: tuple[TagRef, ...] = (999_999, "no such tag", "SUNSET")
 CONTENT_TYPES = ("image", "video", "image/gif")
 
+# What the search box adds to the parameters, without any name that has to be looked up.
+TYPED = (
+    "tags:>1",
+    "untagged:",
+    "tags:2..3",
+    "-tags:>=2 mine:",
+    "updated:>=2024 or tags:0",
+    "score:>0.5",
+    "-(score:<0.5 or type:video)",
+    '"by the" or source:auto',
+)
+
 _EPOCH = datetime(2024, 2, 29, 12, tzinfo=UTC)
 INSTANTS = (
     datetime(1545, 1, 1, tzinfo=UTC),
@@ -165,6 +177,7 @@ _FILTERS: dict[str, Callable[[Random], Any]] = {
     "created_before": lambda rng: rng.choice(INSTANTS),
     "min_quality": _score,
     "max_quality": _score,
+    "q": lambda rng: rng.choice(TYPED),
 }
 
 

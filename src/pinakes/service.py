@@ -57,7 +57,9 @@ class ContentService:
         secret = _cursor_secret(settings)
         self._engines = Engines(CursorCodec(secret), settings)
         namespace = namespace_of(secret, settings.count_budget_ms)
-        self._reader = CachedReader(cache, self._understand, self._read, engine=settings.engine, namespace=namespace)
+        self._reader = CachedReader(
+            cache, self._understand, self._read, about=_about, engine=settings.engine, namespace=namespace
+        )
 
     @property
     def cache(self) -> ResultCache | None:
@@ -91,7 +93,7 @@ class ContentService:
         """
         if engine is not None:
             return finished(await self._read(_about(query), engine=engine))
-        return await self._reader.answer(_about(query), fresh)
+        return await self._reader.answer(query, fresh)
 
     async def _understand(self, query: GalleryQuery) -> Understood:
         """What `query` asks as things stand now."""

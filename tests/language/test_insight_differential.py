@@ -7,10 +7,12 @@ from collections import Counter
 from math import sqrt
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries import TAGS, Gallery, galleries, queries, store
+from pinakes.engines import suggest as suggesting
 from pinakes.engines.around import around
 from pinakes.engines.histogram import histogram
 from pinakes.engines.overlap import TableOverlap
@@ -72,10 +74,13 @@ def _begin(typed: str) -> set[int]:
 @settings(max_examples=50)
 @given(gallery=galleries(), query=queries(), seed=st.integers(0, 2**63))
 async def test_suggestions_are_the_most_used_of_those_begun(
-    gallery: Gallery, query: GalleryQuery, seed: int, pool: Pool
+    gallery: Gallery, query: GalleryQuery, seed: int, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = Random(seed)
+    monkeypatch.setattr(suggesting, "MOST_USED", rng.choice((1, 2, 1000)))
     await store(pool, gallery)
+    if rng.random() < 0.7:
+        await pool.execute("SELECT fold_tag_counts()")
     names = {tag.id: tag.name for tag in TAGS}
     async with pool.acquire() as conn:
         await aliases.put(conn, {alias: names[tag] for alias, tag in ALIASES.items()})

@@ -99,7 +99,7 @@ class Check:
         self._options = options
         self._queries = queries
         self._caches = caches
-        self._rng = random.Random(seed)  # noqa: S311
+        self._rng = random.Random(seed)
         assert settings.cursor_secret is not None
         self._codec = CursorCodec(settings.cursor_secret)
         self._versions: deque[Version] = deque()
@@ -156,7 +156,7 @@ class Check:
         return ContentService(pool, self.settings, cache)
 
     async def _read(self, number: int, load: Load, began: float, on_progress: Callable[[int], None]) -> None:
-        outcome, rng, turns = self.outcome, random.Random(number), 0  # noqa: S311
+        outcome, rng, turns = self.outcome, random.Random(number), 0
         weights = [1 / (place + 1) for place in range(len(self._queries))]
         limit = began + (load.seconds if load.seconds is not None else float("inf"))
         while outcome.reads < load.reads and time.monotonic() < limit:
@@ -238,7 +238,7 @@ class Check:
 
 def questions(*, hot: bool = False) -> list[GalleryQuery]:
     """What is asked, most asked first. `hot`: everything with the tag that every write touches."""
-    rng = random.Random(7)  # noqa: S311
+    rng = random.Random(7)
     asked: list[GalleryQuery] = []
     for _ in range(60):
         tags = tuple(rng.sample(sorted(TAGS), rng.choice((1, 1, 2))))

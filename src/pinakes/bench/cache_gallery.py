@@ -31,7 +31,7 @@ Change = list[tuple[str, tuple[Any, ...]]]
 
 def first_items() -> Items:
     """The gallery as it begins."""
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     found: Items = {}
     for number in range(ITEMS):
         source, item_id = SOURCES[number % len(SOURCES)].code, 1 + number // len(SOURCES)

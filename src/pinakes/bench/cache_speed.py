@@ -89,8 +89,9 @@ async def _rate(port: int, path: str, seconds: float) -> float:
 
 
 def _serve(settings: Settings, body: Path, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1", "--loop", "uvloop",
-               "--host", "127.0.0.1", "--port", str(port), "--log-level", "error", "pinakes.api.yardstick:app"]  # fmt: skip
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1"]
+    command += ["--loop", "uvloop", "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
+    command += ["pinakes.api.yardstick:app"]
     environment = {**os.environ, **settings.environment(), "PINAKES_BENCH_BODY": str(body)}
     return subprocess.Popen(command, env=environment)  # noqa: S603
 

@@ -43,12 +43,16 @@ Kind: TypeAlias = Literal["tagged", "creator", "search", "feed"]
 
 @dataclass(frozen=True)
 class Question:
-    """One cacheable question. `formula` is its meaning, `text` everything its bytes depend on."""
+    """One cacheable question. `formula` is its meaning, `text` everything its bytes depend on.
+
+    `public_text`: the query as it may be counted, where nobody's identity is part of it.
+    """
 
     formula: Formula
     kind: Kind
     public: bool
     text: str
+    public_text: str | None = None
 
     @cached_property
     def key(self) -> bytes:

@@ -8,7 +8,7 @@ snapshot understood, so an entry never says more than its snapshot knew.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 import orjson
@@ -17,7 +17,7 @@ from pinakes.cache import body
 from pinakes.cache.core import Answer, Computed, ResultCache
 from pinakes.cache.entry import Entry
 from pinakes.cache.key import Question, ask
-from pinakes.cache.meaning import Meaning, Meanings, Understood
+from pinakes.cache.meaning import SIZE, Meaning, Meanings, Understood
 from pinakes.cache.stamp import Stamp
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Page
@@ -50,48 +50,68 @@ class CachedReader:
     """Answers queries through `cache`; without one, always from the engine."""
 
     def __init__(
-        self, cache: ResultCache | None, understand: Understand, compute: Compute, *, engine: str, namespace: str
+        self,
+        cache: ResultCache | None,
+        understand: Understand,
+        compute: Compute,
+        *,
+        about: Callable[[GalleryQuery], GalleryQuery],
+        engine: str,
+        namespace: str,
     ) -> None:
+        """`about` fills in what a query leaves to who asks; equal queries mean the same for the same viewer."""
         self.cache = cache
         self._understand = understand
         self._compute = compute
         self._engine = engine
         self._namespace = namespace
         self._meanings = Meanings()
+        self._about = about
+        # A query's eighteen fields take long to hash, and the parser gives the same object again.
+        self._lately: dict[int, tuple[GalleryQuery, GalleryQuery, Meaning]] = {}
 
-    def peek(self, query: GalleryQuery, max_age_s: int | None = None) -> Answer | None:
-        """The answer that can be given at once."""
-        if self.cache is None:
-            return None
-        question = self._remembered(query)
-        return None if question is None else self.cache.peek(question, max_age_s)
-
-    async def answer(self, query: GalleryQuery, fresh: Freshness = ANY) -> Answer:
-        """The answer to `query`.
+    async def answer(self, asked: GalleryQuery, fresh: Freshness = ANY) -> Answer:
+        """The answer to `asked`.
 
         Raises: whatever understanding or computing raises.
         """
         cache = self.cache
         if cache is None:
-            return await self._uncached(query)
+            return finished(await self._compute(self._about(asked)))
+        question, lately = None, self._lately.get(id(asked))
+        if lately is not None and lately[0] is asked:
+            query = lately[1]
+            question = self._still(lately[2], cache)
+        else:
+            query = self._about(asked)
+        if question is None:
+            question = self._remembered(asked, query, cache)
 
         async def compute() -> Computed:
             return await self._computed(cache, query)
 
-        question = self._remembered(query)
-        if not fresh.use_cache or fresh.renew:
+        if fresh is not ANY and (fresh.renew or not fresh.use_cache):
             kind = question.kind if question is not None else "feed"
             return await cache.fresh(kind, compute, keep=fresh.use_cache)
         if question is None:
             question = await self._learn(cache, query)
-        if question.public and query.user_id is None and query.cursor is None:
-            cache.counters.asked(_public_text(query))
+        if question.public_text is not None:
+            cache.counters.asked(question.public_text)
         return await cache.answer(question, compute, max_age_s=fresh.max_age_s)
 
-    def _remembered(self, query: GalleryQuery) -> Question | None:
+    def _remembered(self, asked: GalleryQuery, query: GalleryQuery, cache: ResultCache) -> Question | None:
         """The question `query` is known to ask, if that is still so."""
-        meaning, cache = self._meanings.get(query), self.cache
-        if meaning is None or cache is None or meaning.incarnation != cache.incarnation:
+        meaning = self._meanings.get(query)
+        question = None if meaning is None else self._still(meaning, cache)
+        if question is not None and meaning is not None:
+            if len(self._lately) >= SIZE:
+                self._lately.clear()
+            self._lately[id(asked)] = (asked, query, meaning)
+        return question
+
+    def _still(self, meaning: Meaning, cache: ResultCache) -> Question | None:
+        """The question of `meaning`, if it is still meant."""
+        if meaning.incarnation != cache.incarnation:
             return None
         mirror = cache.mirror
         if cache.options.strategy == "ttl":
@@ -121,6 +141,8 @@ class CachedReader:
             namespace=self._namespace,
             incarnation=incarnation,
         )
+        if question.public and query.user_id is None and query.cursor is None:
+            question = replace(question, public_text=_public_text(query))
         meaning = Meaning(question, incarnation, understood, learnt_ms)
         self._meanings.put(query, meaning)
         return question
@@ -131,9 +153,6 @@ class CachedReader:
         question = self._remember(cache, query, reading.understood, learnt_ms)
         constant, etag = body.write(reading.page, reading.understood.warnings)
         return Computed(question, constant, etag, reading.stamp)
-
-    async def _uncached(self, query: GalleryQuery) -> Answer:
-        return finished(await self._compute(query))
 
 
 def finished(reading: Reading) -> Answer:

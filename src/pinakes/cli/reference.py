@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pinakes import errors
-from pinakes.api.parameters import TAGS, UNIFIED, Parameter
+from pinakes.api.parameters import SUGGEST, TAGS, UNIFIED, Parameter
 from pinakes.cli.main import COMMANDS, main
+from pinakes.query.language.grammar import GRAMMAR
 from pinakes.settings import Settings, hyphenated
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -65,9 +66,24 @@ def command_reference() -> str:
         usage = f"pinakes {name} {' '.join(command.collect_usage_pieces(context))}"
         options = [_option(param, context) for param in command.params if isinstance(param, click.Option)]
         text = inspect.cleandoc(command.help or "")
-        table = "\n".join(["| option | what it does |", "|---|---|", *options])
-        sections.append("\n\n".join([f"### pinakes {name}", f"    {usage}", text, table]))
+        tables = ["\n".join(["| option | what it does |", "|---|---|", *options])] if options else []
+        if isinstance(command, click.Group):
+            tables.append("\n".join(["| command | what it does |", "|---|---|", *_commands_of(command, context)]))
+        sections.append("\n\n".join([f"### pinakes {name}", f"    {usage}", text, *tables]))
     return "\n\n".join(sections)
+
+
+def _commands_of(group: click.Group, context: click.Context) -> Iterator[str]:
+    """One row a command of a group."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=context)
+        usage = " ".join([name, *(piece for piece in command.collect_usage_pieces(inner) if piece != "[OPTIONS]")])
+        flags = [_option(param, inner) for param in command.params if isinstance(param, click.Option)]
+        own = [flag for flag in flags if not flag.startswith(("| `--data-dir", "| `--database-url", "| `--redis-url"))]
+        more = "".join(f" `{cells[1].strip(' `')}`: {cells[2].strip()}" for cells in (flag.split("|") for flag in own))
+        yield f"| `{usage.replace('|', ' or ')}` | {command.get_short_help_str(200)}{more} |"
 
 
 def _option(option: click.Option, context: click.Context) -> str:
@@ -102,10 +118,16 @@ def parameters_table(parameters: tuple[Parameter, ...]) -> str:
     return "\n".join(rows)
 
 
+def grammar() -> str:
+    """The grammar of the search box as it is run."""
+    return f"```\n{GRAMMAR.strip()}\n```"
+
+
 # Page -> its generated parts.
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "errors.md": {"errors": errors_table},
+    "search.md": {"grammar": grammar, "suggest": lambda: parameters_table(SUGGEST)},
     "api.md": {"unified": lambda: parameters_table(UNIFIED), "tags": lambda: parameters_table(TAGS)},
 }
 

@@ -26,6 +26,10 @@ DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
 MAX_TYPED = 64
 SHORTEST_TYPO, LONGEST_TYPO = 4, 24
+SHORT = 2
+"""With so few letters very many names begin; the most used ones are tried first, and mostly suffice."""
+
+MOST_USED = 1000
 _LETTERS = ascii_lowercase + digits + " "
 # Beyond every character that stands in a word.
 _LAST = "\U0010ffff"
@@ -52,6 +56,11 @@ async def suggest(
     """At most `limit` tags for what was `typed`, those on most hits of `formula` first."""
     begun = " ".join(words(typed))[:MAX_TYPED]
     sql = load("suggest")
+    if len(begun) <= SHORT:
+        rows = await connection.fetch(sql["begun_among_most"], begun, begun + _LAST, MOST_USED)
+        found = await _counted(connection, overlap, formula, rows, limit, typo=False)
+        if len(found) == limit and found[-1].count > rows[0]["rest"]:
+            return found
     rows = await connection.fetch(sql["begun"], begun, begun + _LAST)
     found = await _counted(connection, overlap, formula, rows, limit, typo=False)
     if len(found) < limit and SHORTEST_TYPO <= len(begun) <= LONGEST_TYPO:

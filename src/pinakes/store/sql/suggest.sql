@@ -27,6 +27,49 @@ JOIN tags ON tags.id = counted.tag_id
 WHERE counted.bound > 0
 ORDER BY counted.bound DESC, tags.id
 
+-- name: begun_among_most
+-- purpose: the same among the tags of the $3 greatest counts of a source and those whose counts have just changed.
+--          No other tag is on more items than `rest`
+-- index: tag_counts_most, tag_endings_tag
+-- bound: $3 lookups and the counts not folded yet
+WITH most AS MATERIALIZED (
+    SELECT tag_id, item_count
+    FROM tag_counts
+    ORDER BY item_count DESC
+    LIMIT $3::integer
+), some AS (
+    SELECT tag_id FROM most
+    UNION
+    SELECT tag_id FROM tag_count_deltas
+), found AS MATERIALIZED (
+    SELECT DISTINCT ON (some.tag_id) some.tag_id, own.alias
+    FROM some
+    JOIN tag_endings AS own ON own.tag_id = some.tag_id
+    WHERE own.ending >= $1::text
+      AND own.ending < $2::text
+    ORDER BY some.tag_id, own.alias
+), counted AS (
+    SELECT found.tag_id, found.alias, coalesce(sum(counts.items), 0)::bigint AS bound
+    FROM found
+    LEFT JOIN LATERAL (
+        SELECT item_count AS items FROM tag_counts WHERE tag_id = found.tag_id
+        UNION ALL
+        SELECT delta FROM tag_count_deltas WHERE tag_id = found.tag_id
+    ) AS counts ON true
+    GROUP BY found.tag_id, found.alias
+)
+SELECT
+    tags.id,
+    tags.name,
+    tags.category,
+    counted.alias,
+    counted.bound,
+    (SELECT min(item_count) FROM most) * (SELECT count(*) FROM sources) AS rest
+FROM counted
+JOIN tags ON tags.id = counted.tag_id
+WHERE counted.bound > 0
+ORDER BY counted.bound DESC, tags.id
+
 -- name: nearly_begun
 -- purpose: the same for many beginnings, each from $1 until before its partner in $2; without the tags in $3
 -- index: primary key of tag_endings

@@ -3,6 +3,7 @@
 DROP TRIGGER endings_added ON tags;
 DROP TRIGGER endings_changed ON tags;
 DROP INDEX users_words;
+DROP INDEX tag_counts_most;
 DROP TABLE tag_endings;
 DROP TABLE tag_parents;
 DROP TABLE tag_aliases;

@@ -27,6 +27,9 @@ CREATE TABLE tag_endings (
 );
 CREATE INDEX tag_endings_tag ON tag_endings (tag_id);
 
+-- The most used tags first: what one or two letters are looked for among.
+CREATE INDEX tag_counts_most ON tag_counts (item_count DESC);
+
 -- Words of usernames, for `by:`.
 CREATE INDEX users_words ON users USING gin (pinakes_lexemes(username, NULL));
 
