@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 from pinakes.cache import body
-from pinakes.cache.core import Answer, ResultCache
+from pinakes.cache.answer import Answer
+from pinakes.cache.core import ResultCache
 from pinakes.cache.key import namespace_of
 from pinakes.cache.meaning import Understood
 from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished

@@ -145,7 +145,7 @@ async def test_around_tells_both_neighbours_and_the_rank(
     client: httpx.AsyncClient, gallery: Gallery, token: Tokens
 ) -> None:
     path = f"{UNIFIED}/around"
-    here: dict[str, object] = {
+    here: dict[str, Any] = {
         "source_type": "regular",
         "id": gallery.public.id,
         "sort_field": "title",

@@ -23,13 +23,14 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from cache.site_workers import CountingService
+from pinakes.cache.answer import Answer
 from pinakes.cache.body import read
-from pinakes.cache.core import Answer, ResultCache
+from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
 from pinakes.cache.publisher import Found
 from pinakes.query import formula as f
 from pinakes.query.formula import Formula, Term
-from pinakes.query.gallery_query import GalleryQuery, TagRef, to_formula
+from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula
 from pinakes.query.item import Item
 from pinakes.query.oracle import answer as oracle_answer
 from pinakes.query.sources import SOURCES
@@ -44,7 +45,7 @@ LOGICAL = Options(
 WORKERS, IDS, TAGS, USERS = 2, 5, 5, 3
 VIEWERS = (None, 1, 2)
 QUERIES: tuple[GalleryQuery, ...] = tuple(
-    GalleryQuery(**asked, viewer=viewer, user_id=viewer)  # type: ignore[arg-type]
+    GalleryQuery(**asked, viewer=viewer, user_id=viewer)
     for viewer in VIEWERS
     for asked in (
         {},
@@ -104,12 +105,12 @@ class State:
     def says(self, query: GalleryQuery) -> tuple[Any, ...]:
         """The oracle's answer: items, total, and the tags it does not know."""
 
-        def known(ref: TagRef) -> int | None:
+        def known(ref: Ref) -> int | None:
             number = ref if isinstance(ref, int) else next((n for n, name in self.tags.items() if name == ref), None)
             visible = (i for i in self.items if not i.is_private or i.creator_id == query.viewer)
             return number if any(tag.id == number for item in visible for tag in item.tags) else None
 
-        def vocabulary(ref: TagRef) -> Formula:
+        def vocabulary(ref: Ref) -> Formula:
             number = known(ref)
             return f.NOTHING if number is None else Term("tag", number)
 
@@ -117,7 +118,7 @@ class State:
             to_formula(query, vocabulary), self.items, query.sort_field, query.sort_order,
             page=query.page, page_size=query.page_size,
         )  # fmt: skip
-        return tuple(said.items), said.total, sum(known(ref) is None for ref in query.tag_refs)
+        return tuple(said.items), said.total, sum(known(ref) is None for ref in query.refs)
 
 
 class Wrong(AssertionError):

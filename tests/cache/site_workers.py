@@ -11,7 +11,8 @@ from typing import Any
 
 import asyncpg
 
-from pinakes.cache.core import Answer, ResultCache
+from pinakes.cache.answer import Answer
+from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
 from pinakes.cache.reader import ANY, Freshness
 from pinakes.query.gallery_query import GalleryQuery

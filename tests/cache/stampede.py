@@ -12,8 +12,8 @@ import sys
 from collections import Counter
 
 import orjson
-from site_workers import CountingService, Worker
 
+from cache.site_workers import CountingService, Worker
 from pinakes.cache.core import ResultCache
 from pinakes.cache.link import Link
 from pinakes.cache.options import Options

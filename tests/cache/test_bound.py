@@ -97,7 +97,12 @@ def only_new(old: Item | None, new: Item | None) -> set[str]:
     return facts(new) if new is not None else set()
 
 
-def wrong_answers(formula: Formula, history: list[tuple[int, Item | None]], rule=bound, clocked=old_and_new) -> int:
+def wrong_answers(
+    formula: Formula,
+    history: list[tuple[int, Item | None]],
+    rule: Callable[..., int] = bound,
+    clocked: Callable[..., Iterable[str]] = old_and_new,
+) -> int:
     """How many epochs there are whose stored answer the rule calls right at the end, and is not."""
     world = World({}, {})
     stored = [(0, world.answer(formula))]
@@ -129,7 +134,12 @@ def test_a_raised_floor_only_makes_answers_look_older(
 @given(formulas)
 def test_the_bound_reads_no_other_clocks_than_terms_names(formula: Formula) -> None:
     read: set[str] = set()
-    bound(formula, lambda term: read.add(term) or 0, 1)
+
+    def clock(term: str) -> int:
+        read.add(term)
+        return 0
+
+    bound(formula, clock, 1)
     assert read == set(terms(formula))
 
 

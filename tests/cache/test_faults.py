@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from cache.caching import OwnRedis, own_redis, until
 from cache.site_workers import Site, Worker, open_site
+from pinakes.cache.answer import Answer
 from pinakes.cache.clocks import clocks_key
-from pinakes.cache.core import Answer
 from pinakes.cache.link import Link
 from pinakes.cache.options import Options
 from pinakes.query.gallery_query import GalleryQuery

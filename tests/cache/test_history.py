@@ -36,6 +36,10 @@ async def db(settings: Settings) -> AsyncIterator[asyncpg.Connection[Any]]:
     await connection.close()
 
 
+def _unchanged(_reader: Reader) -> None:
+    """As it is."""
+
+
 async def run(
     settings: Settings,
     pool: Pool,
@@ -44,7 +48,7 @@ async def run(
     change: Callable[[Reader], None] | None = None,
 ) -> History:
     settings = settings.model_copy(update={"engine": "base"})
-    history = History(settings, pool, db, *([change] if change else []))
+    history = History(settings, pool, db, change or _unchanged)
     try:
         await history.begin()
         for operation in operations(seed, LENGTH):

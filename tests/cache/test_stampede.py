@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -35,7 +36,8 @@ async def process(settings: Settings, askers: int, engine_seconds: float) -> Asy
     """A process that is ready to ask."""
     told = {n: getattr(settings, n) for n in ("database_url", "redis_url", "cursor_secret", "jwt_secret")}
     command = [sys.executable, str(HERE / "stampede.py"), orjson.dumps(told).decode(), str(askers), str(engine_seconds)]
-    running = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    running = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
     try:
         assert running.stdout is not None
         assert await running.stdout.readline() == b"ready\n"

@@ -12,6 +12,7 @@ from pinakes.query import formula as f
 from pinakes.query.cursor import Cursor, CursorCodec
 from pinakes.query.formula import Term
 from pinakes.query.gallery_query import SORT_FIELDS, GalleryQuery, SortField, to_formula
+from pinakes.query.item import Item
 from pinakes.query.oracle import answer
 from pinakes.query.order import ordered, position
 
@@ -60,7 +61,8 @@ def test_the_oracles_own_walks_agree(gallery: Gallery, query: GalleryQuery) -> N
     field, order, size = query.sort_field, query.sort_order, query.page_size
     whole = answer(formula, gallery.items, field, order, page_size=1000).items
     assert whole == ordered(whole, field, order)
-    walked, page, cursor = [], 1, None
+    walked: list[Item] = []
+    page, cursor = 1, None
     while True:
         by_page = answer(formula, gallery.items, field, order, page=page, page_size=size)
         found = answer(formula, gallery.items, field, order, page_size=size, cursor=cursor)

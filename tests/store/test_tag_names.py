@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 
 import pytest
@@ -14,7 +15,7 @@ from pinakes.query.item import Page
 from pinakes.query.sources import SOURCE_BY_NAME, SOURCES
 from pinakes.service import ContentService
 from pinakes.settings import Settings
-from pinakes.store import aliases, content, hierarchy, tag_admin, tag_csv
+from pinakes.store import aliases, content, hierarchy, tag_admin, tag_csv, vocabulary
 from pinakes.store.content import Author, Change, Draft
 from pinakes.store.pool import Pool
 from read_models import drain
@@ -38,7 +39,9 @@ async def _items(pool: Pool, *tagged: tuple[str, ...], private: bool = False, au
 
 
 async def _ask(service: ContentService, q: str, viewer: int | None = None, **more: object) -> Page:
-    return await service.get_unified_content_paginated(GalleryQuery(q=q, viewer=viewer, **more))  # type: ignore[arg-type]
+    """The page, with the warnings about names only."""
+    page = await service.get_unified_content_paginated(GalleryQuery(q=q, viewer=viewer, **more))  # type: ignore[arg-type]
+    return dataclasses.replace(page, warnings=tuple(each for each in page.warnings if not each.startswith("engine")))
 
 
 async def _id(pool: Pool, name: str) -> int:
@@ -131,6 +134,36 @@ async def test_what_is_below_a_tag_shows_only_to_those_who_see_it(service: Conte
         await hierarchy.put(conn, [("castle", "unused")])
     assert (await _ask(service, "tag:unused")).warnings == ("unknown tag 'unused' matches nothing",)
     assert (await _ask(service, "tag:unused", viewer=1)).total_count == 1
+
+
+async def test_a_pattern_of_too_many_tags_takes_the_most_used_and_says_so(
+    service: ContentService, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vocabulary, "MAX_MATCHES", 2)
+    await _items(pool, ("sunset",), ("castle",), ("castle",), ("watercolor",), ("watercolor",))
+    await _items(pool, *[("sunset",)] * 5, private=True, author=BEN)
+    page = await _ask(service, "*s*", descendants=False)
+    assert (page.total_count, page.warnings[:1]) == (3, ())
+    page = await _ask(service, "*t*")
+    assert page.total_count == 4
+    assert page.warnings[0] == "'*t*' stands for 3 tags; the 2 most used were taken"
+    assert (await _ask(service, "*t*", viewer=2)).total_count == 8
+
+
+async def test_by_takes_the_exact_name_or_else_all_with_its_words(service: ContentService, pool: Pool) -> None:
+    names = {11: "Turner, J. M. W.", 12: "after Turner", 13: "turner"}
+    async with pool.acquire() as conn:
+        await conn.executemany("INSERT INTO users (id, username) VALUES ($1, $2)", names.items())
+    for user in (11, 12):
+        await _items(pool, (), author=Author(user))
+    page = await _ask(service, "by:turner")
+    assert page.total_count == 2
+    assert page.warnings[0] == "by:'turner' stands for 'Turner, J. M. W.', 'after Turner'"
+    await _items(pool, (), private=True, author=Author(13))
+    assert (await _ask(service, "by:turner")).total_count == 2
+    mine = await _ask(service, "by:turner", viewer=13)
+    assert (mine.total_count, mine.warnings[:1]) == (1, ())
+    assert (await _ask(service, "by:nobody_here")).warnings[0] == "unknown user 'nobody_here' matches nothing"
 
 
 async def test_circles_of_the_hierarchy_are_refused_with_the_way_round(service: ContentService, pool: Pool) -> None:

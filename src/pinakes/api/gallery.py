@@ -25,7 +25,7 @@ from starlette.responses import Response
 
 from pinakes.api.auth import ADMIN
 from pinakes.api.state import identity_of, state_of
-from pinakes.cache.core import Answer
+from pinakes.cache.answer import Answer
 from pinakes.cache.reader import ANY, Freshness
 from pinakes.cache.splice import Encoding, negotiate
 from pinakes.engines.choice import EngineName

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from pinakes.api.auth import Authenticator, Identity
 from pinakes.api.params import QueryParser
 from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
+from pinakes.cache.report import check
 from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import Pool, open_pool
 from pinakes.view.wait import Bell
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ async def _cache(settings: Settings) -> ResultCache | None:
         return None
     cache = ResultCache(address, settings.database_url, Options.of(settings))
     await cache.start()
+    for advice in await check(cache):
+        _log.warning("%s", advice)
     return cache
 
 

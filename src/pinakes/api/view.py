@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from pinakes.api import encode, params
 from pinakes.api.auth import ADMIN
+from pinakes.api.cache import exposition as cache_metrics
 from pinakes.api.parameters import VIEW_REFRESH
 from pinakes.api.state import State, identity_of, state_of
 from pinakes.errors import Forbidden
@@ -64,6 +65,7 @@ async def metrics(request: Request) -> Response:
     if time.monotonic() - at > METRICS_S:
         text = exposition(await _status(state_of(request)))
         request.app.state.view_metrics = (time.monotonic(), text)
+    text += cache_metrics(state_of(request).service.cache)
     return Response(text, headers=_NO_STORE, media_type=CONTENT_TYPE_LATEST)
 
 

@@ -99,7 +99,7 @@ def write(
                     items[other] = replace(each, tags=_shown([tag.id for tag in each.tags], tags))
             return [(sql["rename"], (number, tags[number]))]
         case _:
-            changed = {
+            changed: dict[str, Any] = {
                 "hide": {"is_private": not item.is_private},
                 "title": {"title": rng.choice(_TITLES)},
                 "score": {"quality_score": rng.choice((None, rng.random(), 1.0))},

@@ -19,11 +19,11 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from pinakes.cache import stats
+from pinakes.cache.answer import Answer, Computed, Source
 from pinakes.cache.clocks import Clocks, reading
 from pinakes.cache.entry import Entry
 from pinakes.cache.flight import Flights, Lease
@@ -34,62 +34,13 @@ from pinakes.cache.link import CacheFailure, Link
 from pinakes.cache.mirror import Mirror
 from pinakes.cache.options import Options
 from pinakes.cache.publisher import Publisher
-from pinakes.cache.splice import Encoding
 from pinakes.cache.stamp import Stamp
 
 log = logging.getLogger(__name__)
 
-Source: TypeAlias = Literal["hit_l1", "hit_l2", "stale", "miss", "degraded", "bypass"]
-X_CACHE: dict[Source, str] = {
-    "hit_l1": "HIT", "hit_l2": "HIT", "stale": "STALE", "miss": "MISS", "degraded": "DEGRADED", "bypass": "BYPASS",
-}  # fmt: skip
-_HITS = frozenset(("hit_l1", "hit_l2", "stale"))
 _IN_THREAD = 64 * 1024
 _ENTRY = b"pinakes:entry:"
 _COLLECT_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """What the engine brings: the body up to its tail, what it says, and the state it was read from.
-
-    `question` is the one its snapshot understood, which can differ from the one asked when a tag
-    came or went meanwhile. `created_ms` is filled in by the cache.
-    """
-
-    question: Question
-    constant: bytes
-    etag: bytes
-    stamp: Stamp
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer and where it comes from. `entry` is not in Redis when it could not be stored."""
-
-    entry: Entry
-    source: Source
-    now_ms: int
-
-    @property
-    def from_cache(self) -> bool:
-        """Whether it was stored before it was asked for."""
-        return self.source in _HITS
-
-    @property
-    def etag(self) -> str:
-        """The weak entity tag: what the answer says, not its bytes."""
-        return f'W/"{self.entry.etag.hex()}"'
-
-    def body(self, encoding: Encoding) -> bytes:
-        """The finished body."""
-        return self.entry.body(encoding, self.now_ms, from_cache=self.from_cache)
-
-    @property
-    def x_cache(self) -> str:
-        """The value of the header."""
-        return X_CACHE[self.source]
-
 
 Compute: TypeAlias = Callable[[], Awaitable[Computed]]
 

@@ -14,7 +14,8 @@ from datetime import datetime
 import orjson
 
 from pinakes.cache import body
-from pinakes.cache.core import Answer, Computed, ResultCache
+from pinakes.cache.answer import Answer, Computed
+from pinakes.cache.core import ResultCache
 from pinakes.cache.entry import Entry
 from pinakes.cache.key import Question, ask
 from pinakes.cache.meaning import SIZE, Meaning, Meanings, Understood

@@ -33,6 +33,7 @@ async def report(cache: ResultCache) -> dict[str, Any]:
         "eviction_policy": info.get("maxmemory_policy"),
         "evictions": _number(info, "evicted_keys"),
         "clocks": clocks,
+        "advice": advice(info),
         "process": {
             "entries": len(cache.l1),
             "bytes": cache.l1.bytes,
@@ -58,6 +59,31 @@ def health(cache: ResultCache) -> dict[str, Any]:
         "publisher_error": (publisher.last_error or None) if publisher is not None else None,
         "window_ms": cache.options.window_ms,
     }
+
+
+def advice(info: dict[str, str]) -> list[str]:
+    """What is wrong with how Redis is set up; `info` is what it says of itself."""
+    told: list[str] = []
+    if info.get("maxmemory") == "0":
+        told.append("Redis has no memory limit: set its maxmemory, 256mb is plenty for most")
+    elif info.get("maxmemory_policy") == "noeviction":
+        told.append("Redis refuses writes when it is full: set its maxmemory-policy to allkeys-lru")
+    if _version(info) < (6, 2):
+        told.append("Redis is older than 6.2 and lacks commands the cache needs")
+    return told
+
+
+async def check(cache: ResultCache) -> list[str]:
+    """The advice for the cache's Redis; none where it does not answer."""
+    try:
+        return advice(_info(await cache.link.call("INFO")))
+    except CacheFailure:
+        return []
+
+
+def _version(info: dict[str, str]) -> tuple[int, ...]:
+    numbers = info.get("redis_version", "").split(".")[:2]
+    return tuple(map(int, numbers)) if all(number.isdecimal() for number in numbers) else (99,)
 
 
 def _info(reply: bytes) -> dict[str, str]:

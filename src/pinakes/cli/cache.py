@@ -137,6 +137,8 @@ def _show(told: dict[str, Any]) -> None:
         f"{_plain(told['evictions'])} evicted, policy {told['eviction_policy']}; {_plain(told['clocks'])} clocks, "
         f"published {_plain(told['publisher_lag_ms'])} ms ago"
     )
+    for line in told["advice"]:
+        console.print(line)
 
 
 def _plain(number: int | None) -> str:

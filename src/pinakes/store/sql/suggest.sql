@@ -37,17 +37,17 @@ WITH most AS MATERIALIZED (
     FROM tag_counts
     ORDER BY item_count DESC
     LIMIT $3::integer
-), some AS (
+), likely AS (
     SELECT tag_id FROM most
     UNION
     SELECT tag_id FROM tag_count_deltas
 ), found AS MATERIALIZED (
-    SELECT DISTINCT ON (some.tag_id) some.tag_id, own.alias
-    FROM some
-    JOIN tag_endings AS own ON own.tag_id = some.tag_id
+    SELECT DISTINCT ON (likely.tag_id) likely.tag_id, own.alias
+    FROM likely
+    JOIN tag_endings AS own ON own.tag_id = likely.tag_id
     WHERE own.ending >= $1::text
       AND own.ending < $2::text
-    ORDER BY some.tag_id, own.alias
+    ORDER BY likely.tag_id, own.alias
 ), counted AS (
     SELECT found.tag_id, found.alias, coalesce(sum(counts.items), 0)::bigint AS bound
     FROM found
@@ -64,7 +64,7 @@ SELECT
     tags.category,
     counted.alias,
     counted.bound,
-    (SELECT min(item_count) FROM most) * (SELECT count(*) FROM sources) AS rest
+    coalesce((SELECT min(item_count) FROM most), 0) * (SELECT count(*) FROM sources) AS rest
 FROM counted
 JOIN tags ON tags.id = counted.tag_id
 WHERE counted.bound > 0

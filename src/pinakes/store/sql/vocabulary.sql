@@ -50,7 +50,7 @@ CROSS JOIN LATERAL (
         WHERE t.tag_id = asked.tag_id
           AND (NOT c.is_private OR c.creator_id = $2::bigint)
         LIMIT $3::bigint
-    ) AS some
+    ) AS first_ones
 ) AS counted
 
 -- name: users_named
