@@ -52,7 +52,7 @@ def _plain(query: GalleryQuery, item: Item, gallery: Gallery) -> bool:
 def test_the_formula_says_what_the_plain_words_say(gallery: Gallery, query: GalleryQuery) -> None:
     import dataclasses
 
-    query = dataclasses.replace(query, search_term="")
+    query = dataclasses.replace(query, search_term="", q="")
     formula = to_formula(query, gallery.vocabulary)
     for item in gallery.items:
         assert matches(formula, item) == _plain(query, item, gallery), item

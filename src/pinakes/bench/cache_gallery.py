@@ -99,12 +99,12 @@ def write(
                     items[other] = replace(each, tags=_shown([tag.id for tag in each.tags], tags))
             return [(sql["rename"], (number, tags[number]))]
         case _:
-            changed: dict[str, Any] = {
+            choices: dict[str, dict[str, Any]] = {
                 "hide": {"is_private": not item.is_private},
                 "title": {"title": rng.choice(_TITLES)},
                 "score": {"quality_score": rng.choice((None, rng.random(), 1.0))},
-            }[kind]
-            items[key] = now = replace(item, **changed, updated_at=moment)
+            }
+            items[key] = now = replace(item, **choices[kind], updated_at=moment)
             values = (now.id, now.title, now.is_private, now.quality_score, now.updated_at)
             return [(for_source(sql["change"], source), values)]
 

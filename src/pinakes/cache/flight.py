@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
@@ -35,12 +35,14 @@ class Flights(Generic[T]):
     """The computations under way in this process, by key."""
 
     def __init__(self) -> None:
-        self._running: dict[bytes, asyncio.Task[T]] = {}
+        self._running: dict[Hashable, asyncio.Task[T]] = {}
 
-    def __contains__(self, key: bytes) -> bool:
+    def __contains__(self, key: Hashable) -> bool:
         return key in self._running
 
-    async def share(self, key: bytes, work: Callable[[], Awaitable[T]], accepts: Callable[[T], bool]) -> tuple[T, bool]:
+    async def share(
+        self, key: Hashable, work: Callable[[], Awaitable[T]], accepts: Callable[[T], bool]
+    ) -> tuple[T, bool]:
         """What `work` brings, computed here or by a task already running; and whether it was shared."""
         running = self._running.get(key)
         if running is None:
@@ -52,12 +54,12 @@ class Flights(Generic[T]):
         task = self._running.get(key) or self._launch(key, work)
         return await asyncio.shield(task), True
 
-    def begin(self, key: bytes, work: Callable[[], Awaitable[T]]) -> None:
+    def begin(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> None:
         """Computes in the background, unless that is under way."""
         if key not in self._running:
             self._launch(key, work)
 
-    def _launch(self, key: bytes, work: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
+    def _launch(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
         async def fly() -> T:
             return await work()
 

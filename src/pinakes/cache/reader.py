@@ -17,6 +17,7 @@ from pinakes.cache import body
 from pinakes.cache.answer import Answer, Computed
 from pinakes.cache.core import ResultCache
 from pinakes.cache.entry import Entry
+from pinakes.cache.flight import Flights
 from pinakes.cache.key import Question, ask
 from pinakes.cache.meaning import SIZE, Meaning, Meanings, Understood
 from pinakes.cache.stamp import Stamp
@@ -67,6 +68,7 @@ class CachedReader:
         self._engine = engine
         self._namespace = namespace
         self._meanings = Meanings()
+        self._learning: Flights[Question] = Flights()
         self._about = about
         # A query's eighteen fields take long to hash, and the parser gives the same object again.
         self._lately: dict[int, tuple[GalleryQuery, GalleryQuery, Meaning]] = {}
@@ -95,7 +97,9 @@ class CachedReader:
             kind = question.kind if question is not None else "feed"
             return await cache.fresh(kind, compute, keep=fresh.use_cache)
         if question is None:
-            question = await self._learn(cache, query)
+            question, _ = await self._learning.share(
+                query, lambda: self._learn(cache, query), lambda _: self._remembered(asked, query, cache) is not None
+            )
         if question.public_text is not None:
             cache.counters.asked(question.public_text)
         return await cache.answer(question, compute, max_age_s=fresh.max_age_s)
