@@ -61,9 +61,15 @@ class Demo:
         return self.process.returncode
 
     async def total(self) -> int:
-        """How many items it serves to a stranger."""
-        async with httpx.AsyncClient() as client:
-            answer = await client.get(f"{self.url}/api/v1/content/unified", params={"page_size": 1})
+        """How many items it serves to a stranger, once its read model has caught up with the filling."""
+        async with httpx.AsyncClient() as client, asyncio.timeout(PATIENCE_S):
+            while True:
+                view = (await client.get(f"{self.url}/api/v1/stats/view")).raise_for_status().json()
+                if view["policy"] is None or view["waiting"] == 0:
+                    break
+                await asyncio.sleep(0.05)
+            fresh = {"page_size": 1, "use_cache": "false"}
+            answer = await client.get(f"{self.url}/api/v1/content/unified", params=fresh)
             return int(answer.raise_for_status().json()["pagination"]["total_count"])
 
 
