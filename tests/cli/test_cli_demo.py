@@ -68,7 +68,7 @@ class Demo:
                 if view["policy"] is None or view["waiting"] == 0:
                     break
                 await asyncio.sleep(0.05)
-            fresh = {"page_size": 1, "use_cache": "false"}
+            fresh = {"page_size": "1", "use_cache": "false"}
             answer = await client.get(f"{self.url}/api/v1/content/unified", params=fresh)
             return int(answer.raise_for_status().json()["pagination"]["total_count"])
 
