@@ -31,6 +31,7 @@ from pinakes.query.item import Item
 from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.pool import Pool, open_pool
+from pinakes.view.applier import is_dirty
 from pinakes.view.keeper import Keeper
 from pinakes.view.session import session
 
@@ -119,7 +120,10 @@ class Check:
             await create(pool, first_items())
             self._versions.append(Version(first_items(), dict(TAGS)))
             async with session(self.settings, "pinakes check") as connection:
-                await Keeper(self.settings).prepare(connection)
+                keeper = Keeper(self.settings)
+                await keeper.prepare(connection)
+                while await is_dirty(connection):  # an earlier run's gallery may still be in the read model
+                    await keeper.work(connection)
             for _ in range(self._caches):
                 self.services.append(await self._service(pool))
             await self._under(load, pool, faults or {}, on_progress)

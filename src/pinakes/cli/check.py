@@ -130,6 +130,7 @@ def _progress(check: Check, engine: str, reads: int) -> Callable[[int], None]:
 async def _profiles(settings: Settings, *, as_json: bool) -> dict[str, Any]:
     """Hit rates of the strategies where none may give anything older than the budget."""
     budget_s = max(settings.cache_budget_ms // 1000, 1)
+    settings = settings.model_copy(update={"engine": "base"})
     plain = Options.of(settings)
     strategies = {
         "ttl of the budget": replace(plain, strategy="ttl", ttl_s=budget_s, ttl_tagged_s=budget_s, ttl_jitter=0.0),
@@ -139,6 +140,7 @@ async def _profiles(settings: Settings, *, as_json: bool) -> dict[str, Any]:
     for hot in (False, True):
         for name, options in strategies.items():
             check = Check(settings, options, questions(hot=hot), seed=3)
+            await Faults(settings, settings.data_dir, check).flush()
             outcome = await check.run(Load(reads=10**9, writes_per_s=5, reads_per_s=300, hot=hot, seconds=12))
             where = "every write touches every question" if hot else "writes spread over tags"
             told[f"{where}: {name}"] = {
@@ -163,7 +165,7 @@ class Faults:
     def all(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """The faults by name; each is over when it returns."""
         return {
-            "flushed": self._flushed,
+            "flushed": self.flush,
             "frozen": self._frozen,
             "killed": self._killed,
             "read-only": self._read_only,
@@ -186,7 +188,8 @@ class Faults:
         told = (await self._tell("INFO", "server")).decode()
         return int(next(line for line in told.splitlines() if line.startswith("process_id:")).partition(":")[2])
 
-    async def _flushed(self) -> None:
+    async def flush(self) -> None:
+        """Nothing is left of what was stored."""
         await self._tell("FLUSHALL")
 
     async def _frozen(self) -> None:
