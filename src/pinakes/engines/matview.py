@@ -9,13 +9,10 @@ that is depends on the refresh policy.
 
 from __future__ import annotations
 
-from typing import cast
-
-from asyncpg.exceptions import QueryCanceledError
-
 from pinakes.engines import matview_sql
 from pinakes.engines.base_plan import BranchPlan, choose, required_words, tags_of
 from pinakes.engines.base_sql import collected
+from pinakes.engines.counting import count_within
 from pinakes.engines.selection import Selection, finish
 from pinakes.errors import ReadModelNotReady
 from pinakes.query.cursor import CursorCodec
@@ -122,15 +119,7 @@ class MatviewEngine:
         """The exact total if it can be had within the budget, else what the page has shown."""
         compiler = Compiler()
         sql = matview_sql.count(compiler, formula)
-        budget = int(self._settings.count_budget_ms)
-        await connection.execute(f"SAVEPOINT counting; SET LOCAL statement_timeout = {budget}")
-        try:
-            return cast("int", await connection.fetchval(sql, *compiler.values)), "exact"
-        except QueryCanceledError:
-            return at_least, "lower_bound"
-        finally:
-            # Also takes the time limit back to what it was for the transaction.
-            await connection.execute("ROLLBACK TO counting")
+        return await count_within(connection, sql, compiler, self._settings.count_budget_ms, at_least)
 
 
 def _offset(query: GalleryQuery) -> int:
