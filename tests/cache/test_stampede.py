@@ -168,3 +168,23 @@ async def test_what_nobody_can_judge_is_computed_for_who_asked_before_it_began()
     assert await first == 1
     assert set(rest) == {2}
     assert begun == 2
+
+
+async def test_a_computation_that_has_just_ended_serves_nobody_who_asks_afterwards() -> None:
+    """Between a task's end and its being struck off the list, others may run."""
+    flights: Flights[int] = Flights()
+    begun = 0
+    asked: list[asyncio.Task[tuple[int, bool]]] = []
+
+    async def ask() -> tuple[int, bool]:
+        return await flights.share(b"k", work, lambda _: False)
+
+    async def work() -> int:
+        nonlocal begun
+        begun += 1
+        if begun == 1:  # scheduled before this task's end is announced, so it runs in between
+            asked.append(asyncio.create_task(ask()))
+        return begun
+
+    assert await ask() == (1, False)
+    assert (await asked[0])[0] == 2

@@ -38,26 +38,31 @@ class Flights(Generic[T]):
         self._running: dict[Hashable, asyncio.Task[T]] = {}
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._running
+        return self._under_way(key) is not None
 
     async def share(
         self, key: Hashable, work: Callable[[], Awaitable[T]], accepts: Callable[[T], bool]
     ) -> tuple[T, bool]:
         """What `work` brings, computed here or by a task already running; and whether it was shared."""
-        running = self._running.get(key)
+        running = self._under_way(key)
         if running is None:
             return await asyncio.shield(self._launch(key, work)), False
         with contextlib.suppress(Exception):  # whoever began it hears of the failure; this asker tries anew
             if accepts(result := await asyncio.shield(running)):
                 return result, True
         # What runs now was begun after this asker asked.
-        task = self._running.get(key) or self._launch(key, work)
+        task = self._under_way(key) or self._launch(key, work)
         return await asyncio.shield(task), True
 
     def begin(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> None:
         """Computes in the background, unless that is under way."""
-        if key not in self._running:
+        if key not in self:
             self._launch(key, work)
+
+    def _under_way(self, key: Hashable) -> asyncio.Task[T] | None:
+        """The task that computes `key` now. One that is done but not yet struck off has begun before whoever asks."""
+        task = self._running.get(key)
+        return None if task is None or task.done() else task
 
     def _launch(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
         async def fly() -> T:

@@ -30,6 +30,7 @@ _UNAVAILABLE = (
     pg.ConnectionDoesNotExistError,
     pg.TooManyConnectionsError,
     pg.InterfaceError,
+    pg.InternalClientError,  # how asyncpg says that a connection was cut while it was being opened
     pg.AdminShutdownError,
     pg.CrashShutdownError,
     pg.PostgresConnectionError,

@@ -23,7 +23,8 @@ from pinakes.store.pool import Connection, translate_errors
 
 HANG_S = 15
 # What a session may end with and a new one may not: lost connections, refused locks, restarts.
-PASSING = (PinakesError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+# InternalClientError is how asyncpg says that a connection was cut while it was still being opened.
+PASSING = (PinakesError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 # Any fixed pair would do; these spell "pina" and "view".
 _LOCK = (int.from_bytes(b"pina", "big"), int.from_bytes(b"view", "big"))
 
