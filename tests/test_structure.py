@@ -26,7 +26,7 @@ PACKAGE = ROOT / "src" / "pinakes"
 
 LANGUAGE = {"query", "bitmap"}
 DATA = LANGUAGE | {"store", "view", "index"}
-SERVICE = DATA | {"engines", "cache", "service"}
+SERVICE = DATA | {"figures", "engines", "cache", "service"}
 FACES = {"api", "web", "cli", "worker"}
 ANYWHERE = {"errors", "settings"}
 
@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "query": set(),
     "bitmap": {"query"},
     "store": {"query"},
+    "figures": {"query", "store"},
     "view": {"query", "bitmap", "store"},
     "index": {"query", "bitmap", "store", "view"},
     "engines": DATA,
@@ -48,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": SERVICE,
     "embedded": set(),
     "bench": SERVICE,
-    "advise": DATA,
+    "advise": DATA | {"figures"},
     "cli": SERVICE | {"api", "web", "worker", "embedded", "bench", "advise"},
 }
 

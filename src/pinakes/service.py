@@ -7,18 +7,20 @@ the vocabulary, the page, its total and its rows all belong to the same state.
 from __future__ import annotations
 
 import dataclasses
+from time import perf_counter
 
 from pinakes.cache import body
-from pinakes.cache.answer import Answer
+from pinakes.cache.answer import X_CACHE, Answer
 from pinakes.cache.core import ResultCache
 from pinakes.cache.key import namespace_of
 from pinakes.cache.meaning import Understood
-from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished
+from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished, text_of
 from pinakes.cache.stamp import of_the_read_model, read_stamp, stamp_for
 from pinakes.engines.base import BaseEngine
 from pinakes.engines.choice import EngineName, Engines
 from pinakes.engines.overlap import Overlap
-from pinakes.errors import SettingsError
+from pinakes.errors import SettingsError, StoreError
+from pinakes.figures.recorder import Recorder
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import disj
 from pinakes.query.gallery_query import GalleryQuery, to_formula
@@ -49,10 +51,19 @@ class ContentService:
     """Reads and writes of one gallery; safe to share between requests. The only place where cache and engine meet."""
 
     def __init__(
-        self, pool: Pool, settings: Settings, cache: ResultCache | None = None, bell: Bell | None = None
+        self,
+        pool: Pool,
+        settings: Settings,
+        cache: ResultCache | None = None,
+        bell: Bell | None = None,
+        figures: Recorder | None = None,
     ) -> None:
-        """`bell` tells of new epochs as they come; without one, waiting asks the database."""
+        """`bell` tells of new epochs as they come; without one, waiting asks the database.
+
+        `figures` counts what is done here; whoever passes it stores it.
+        """
         self._pool = pool
+        self.figures = figures or Recorder(settings.slow_query_ms)
         self._bell = bell
         self._settings = settings
         secret = _cursor_secret(settings)
@@ -84,7 +95,10 @@ class ContentService:
             StoreError: the database cannot be reached or needs longer than `timeout_ms`.
         """
         if self.cache is None or not use_cache or timeout_ms is not None:
-            return (await self._read(_about(query), timeout_ms)).page
+            began = perf_counter()
+            page = (await self._read(_about(query), timeout_ms)).page
+            self.figures.record(_ANSWERS["bypass"], perf_counter() - began)
+            return page
         return body.read((await self.answer(query)).entry.constant)
 
     async def answer(self, query: GalleryQuery, fresh: Freshness = ANY, *, engine: EngineName | None = None) -> Answer:
@@ -92,9 +106,13 @@ class ContentService:
 
         Raises: as `get_unified_content_paginated`, and ReadModelNotReady where the named engine cannot answer.
         """
+        began = perf_counter()
         if engine is not None:
-            return finished(await self._read(_about(query), engine=engine))
-        return await self._reader.answer(query, fresh)
+            answer = finished(await self._read(_about(query), engine=engine))
+        else:
+            answer = await self._reader.answer(query, fresh)
+        self.figures.record(_ANSWERS[answer.source], perf_counter() - began)
+        return answer
 
     async def _understand(self, query: GalleryQuery) -> Understood:
         """What `query` asks as things stand now."""
@@ -114,6 +132,16 @@ class ContentService:
         self, query: GalleryQuery, timeout_ms: int | None = None, engine: EngineName | None = None
     ) -> Reading:
         """What the engine says, all from one snapshot."""
+        began = perf_counter()
+        try:
+            reading = await self._computed(query, timeout_ms, engine)
+        except StoreError:
+            self.figures.computed("failed", perf_counter() - began, query, lambda: text_of(query))
+            raise
+        self.figures.computed(reading.page.engine, perf_counter() - began, query, lambda: text_of(query))
+        return reading
+
+    async def _computed(self, query: GalleryQuery, timeout_ms: int | None, engine: EngineName | None) -> Reading:
         async with snapshot(self._pool, timeout_ms or self._settings.statement_timeout_ms) as connection:
             understood = await self._understood(connection, query)
             asked = self._engines.named(engine or self._settings.engine)
@@ -145,9 +173,11 @@ class ContentService:
             Conflict: the external id is taken.
             Forbidden: only an administrator creates in another's name.
         """
+        began = perf_counter()
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
             item = await content.create(connection, source, draft, author)
             await _note(connection, receipt)
+        self.figures.record("write:create", perf_counter() - began)
         return item
 
     async def update(
@@ -167,9 +197,11 @@ class ContentService:
             StaleVersion: it is no longer the version `if_match` names.
             InvalidContent, Conflict: what is to be stored cannot be.
         """
+        began = perf_counter()
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
             item = await content.update(connection, source, item_id, change, author, if_match)
             await _note(connection, receipt)
+        self.figures.record("write:update", perf_counter() - began)
         return item
 
     async def delete(
@@ -187,9 +219,11 @@ class ContentService:
             NotFound, Forbidden: it is not there for `author`, or not theirs.
             StaleVersion: it is no longer the version `if_match` names.
         """
+        began = perf_counter()
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
             await content.delete(connection, source, item_id, author, if_match)
             await _note(connection, receipt)
+        self.figures.record("write:delete", perf_counter() - began)
 
     async def visible(self, receipt: Receipt, timeout_s: float | None = None) -> int | None:
         """Waits until the noted write shows in every answer, cached or not: the epoch from which it does.
@@ -205,6 +239,9 @@ class ContentService:
         if epoch is not None and self.cache is not None:
             await self.cache.barrier(epoch)
         return epoch
+
+
+_ANSWERS = {source: f"answer:{source}" for source in X_CACHE}
 
 
 def _about(query: GalleryQuery) -> GalleryQuery:

@@ -164,6 +164,14 @@ class Settings(BaseSettings):
         64 * 2**20, ge=0, le=2**36, description="Bytes of finished answers each process keeps itself"
     )
 
+    # Figures
+    figures_keep_hours: int = Field(
+        72, ge=0, le=8760, description="Hours that figures of each minute are kept in the database; 0 stores none"
+    )
+    slow_query_ms: int = Field(
+        100, ge=0, le=3_600_000, description="From here on the text of a query, not who asked it, is kept; 0 keeps none"
+    )
+
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:

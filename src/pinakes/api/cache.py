@@ -7,7 +7,6 @@ someone disliked); changes of content need it never.
 from __future__ import annotations
 
 import orjson
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +16,7 @@ from pinakes.api.state import identity_of, state_of
 from pinakes.cache.core import ResultCache
 from pinakes.cache.key import EVERYTHING
 from pinakes.cache.link import CacheFailure
-from pinakes.cache.report import health, report
+from pinakes.cache.report import report
 from pinakes.errors import CacheUnusable, Forbidden, InvalidJson, InvalidParameter
 
 STATS = "/api/v1/stats/cache"
@@ -30,29 +29,6 @@ async def stats(request: Request) -> Response:
     cache = state_of(request).service.cache
     told = await report(cache) if cache is not None else {"strategy": "off"}
     return Response(encode.to_json(told), media_type="application/json", headers={"cache-control": "no-store"})
-
-
-def exposition(cache: ResultCache | None) -> bytes:
-    """What this process' cache did and whether it is in use, as metrics for Prometheus."""
-    if cache is None:
-        return b""
-    registry = CollectorRegistry()
-    answers = Gauge("pinakes_cache_events", "What the cache did", ["event", "kind"], registry=registry)
-    for name, count in cache.counters.snapshot().items():
-        event, _, kind = name.partition(":")
-        answers.labels(event, kind).set(count)
-    told = health(cache)
-    nan = float("nan")
-    for name, said, value in (
-        ("trusted", "1 while stored answers are given", told["state"] == "ok"),
-        ("redis_up", "1 while Redis answers", told["redis"] == "ok"),
-        ("breaker_opened", "How often Redis was left alone", told["breaker_opened"]),
-        ("publisher_lag_seconds", "Age of the confirmation of the clocks", (told["publisher_lag_ms"] or nan) / 1000),
-        ("process_bytes", "Bytes of answers this process holds", cache.l1.bytes),
-        ("process_entries", "Answers this process holds", len(cache.l1)),
-    ):
-        Gauge(f"pinakes_cache_{name}", said, registry=registry).set(value)
-    return generate_latest(registry)
 
 
 async def invalidate(request: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes import errors
-from pinakes.api import cache, gallery, health, insight, items, suggest, tags, tags_admin, view
+from pinakes.api import cache, gallery, health, insight, items, metrics, suggest, tags, tags_admin, view
 from pinakes.api.openapi import ID, SOURCE_TYPE, operation
 from pinakes.api.parameters import (
     ALIAS,
@@ -282,7 +282,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             refusals=(*_READING, errors.Forbidden),
         ),
     ),
-    ApiRoute(view.METRICS, "GET", view.metrics, operation("Figures for Prometheus.", None)),
+    ApiRoute(metrics.PATH, "GET", metrics.metrics, operation("Figures for Prometheus.", None)),
     ApiRoute("/healthz", "GET", health.healthz, operation("The process runs.", "Health")),
     ApiRoute(
         "/readyz",

@@ -16,6 +16,8 @@ from pinakes.api.params import QueryParser
 from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
 from pinakes.cache.report import check
+from pinakes.figures.journal import Journal
+from pinakes.figures.recorder import Recorder
 from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.migrate import require_head
@@ -59,7 +61,11 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         if client is not None:
             stack.push_async_callback(client.aclose)
         bell = await stack.enter_async_context(Bell.listening(settings))
-        service = ContentService(pool, settings, cache, bell)
+        figures = Recorder(settings.slow_query_ms)
+        journal = Journal(pool, figures, settings)
+        stack.push_async_callback(journal.stop)
+        journal.start()
+        service = ContentService(pool, settings, cache, bell, figures)
         announcer = Announcer(settings)
         stack.push_async_callback(announcer.stop)
         yield State(settings, authenticator, QueryParser(settings), pool, service, client, announcer)

@@ -147,7 +147,7 @@ class CachedReader:
             incarnation=incarnation,
         )
         if question.public and query.user_id is None and query.cursor is None:
-            question = replace(question, public_text=_public_text(query))
+            question = replace(question, public_text=text_of(query))
         meaning = Meaning(question, incarnation, understood, learnt_ms)
         self._meanings.put(query, meaning)
         return question
@@ -167,7 +167,7 @@ def finished(reading: Reading) -> Answer:
     return Answer(entry, "bypass", 0)
 
 
-def _public_text(query: GalleryQuery) -> str:
+def text_of(query: GalleryQuery) -> str:
     """`query` without who asked, as text that `warm` can read again."""
     told = {name: value for name in _FIELDS if (value := getattr(query, name)) != _DEFAULTS[name]}
     return orjson.dumps(told, option=orjson.OPT_SORT_KEYS).decode()

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from pinakes import errors
+from pinakes.api.metrics import FAMILIES
 from pinakes.api.parameters import SUGGEST, TAGS, UNIFIED, Parameter
 from pinakes.cli.main import COMMANDS, main
 from pinakes.query.language.grammar import GRAMMAR
@@ -118,6 +119,15 @@ def parameters_table(parameters: tuple[Parameter, ...]) -> str:
     return "\n".join(rows)
 
 
+def metrics_table() -> str:
+    """One row a metric, in the order of the table."""
+    rows = ["| metric | kind | labels | |", "|---|---|---|---|"]
+    for family in FAMILIES:
+        name = f"{family.name}_total" if family.kind == "counter" else family.name
+        rows.append(f"| `{name}` | {family.kind} | {', '.join(family.labels)} | {family.said} |")
+    return "\n".join(rows)
+
+
 def grammar() -> str:
     """The grammar of the search box as it is run."""
     return f"```\n{GRAMMAR.strip()}\n```"
@@ -127,6 +137,7 @@ def grammar() -> str:
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "errors.md": {"errors": errors_table},
+    "metrics.md": {"metrics": metrics_table},
     "search.md": {"grammar": grammar, "suggest": lambda: parameters_table(SUGGEST)},
     "api.md": {"unified": lambda: parameters_table(UNIFIED), "tags": lambda: parameters_table(TAGS)},
 }
