@@ -284,6 +284,23 @@ async def test_requests_with_older_snapshots_see_their_own_epoch(gear: Gear) -> 
     assert (names(page.items), page.total_count) == (names(expected.items), expected.total)
 
 
+async def test_an_explanation_counts_what_was_looked_at(gear: Gear) -> None:
+    gallery = sample(400)
+    await gear.begin(gallery)
+    query = GalleryQuery(tags_all=(1,), viewer=1)
+    formula = to_formula(query, gallery.vocabulary)
+    async with snapshot(gear.pool, 30_000) as connection:
+        cold = await gear.engine.explain(connection, query, formula)
+        warm = await gear.engine.explain(connection, query, formula)
+    assert warm["total"] == cold["total"] == sum(matches(formula, item) for item in gallery.items)
+    assert warm["operands"]["tag:1"] == sum(any(tag.id == 1 for tag in item.tags) for item in gallery.items)
+    assert warm["visits"]["operands"] >= 3
+    assert (warm["loaded"], warm["segments_loaded"], warm["rounds"]) == ([], 0, 0)
+    assert "tag:1" in cold["loaded"]
+    assert cold["segments_loaded"] >= len(cold["operands"])
+    assert cold["stages_ms"].keys() == {"state", "evaluate", "page"}
+
+
 async def test_without_an_index_the_engine_says_so(gear: Gear) -> None:
     with pytest.raises(ReadModelNotReady):
         await gear.ask(GalleryQuery(), Gallery(()))

@@ -23,8 +23,9 @@ from random import Random
 import numpy as np
 import uvloop
 
-from pinakes.engines.index import IndexEngine, Trace
+from pinakes.engines.index import IndexEngine
 from pinakes.engines.matview import MatviewEngine
+from pinakes.engines.trace import Trace
 from pinakes.index.reader import IndexReader
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import Formula, Term

@@ -12,9 +12,8 @@ ten million items; steps 2 and 4 cost what their few rows cost.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -25,6 +24,7 @@ from pinakes.bitmap.runs import Position
 from pinakes.bitmap.terms import sort_key, tie_key
 from pinakes.bitmap.window import LIMIT, Window, Windows
 from pinakes.engines.selection import Selection, finish
+from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import IndexReader, RequestSource, State
 from pinakes.query.cursor import Cursor, CursorCodec
@@ -56,21 +56,6 @@ class _Found:
     total: int
     window: Window
     start: int
-
-
-@dataclass(slots=True)
-class Trace:
-    """Where the time of one answer went, in milliseconds, and what it took."""
-
-    stages: dict[str, float] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)
-    _since: float = field(default_factory=time.perf_counter)
-
-    def mark(self, stage: str) -> None:
-        """`stage` ends here."""
-        now = time.perf_counter()
-        self.stages[stage] = self.stages.get(stage, 0.0) + (now - self._since) * 1000
-        self._since = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +95,7 @@ class IndexEngine:
             ReadModelNotReady: there is no index for this snapshot, it is too old and not `at_any_age`,
                 or too many documents are in doubt.
         """
+        counted = trace is not None
         trace = trace or Trace()
         cursor = self._codec.decode(query.cursor, formula, query.sort_field, query.sort_order) if query.cursor else None
         state = await self._reader.state(connection)
@@ -117,16 +103,14 @@ class IndexEngine:
         if not at_any_age and state.age_s > allowed:
             raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
         trace.mark("state")
+        state.work = trace.work
         asked = _Request(connection, state, query, cursor, trace)
         found = await self._find(asked, formula)
+        if counted:
+            self._reader.count_operands(state)
         page = await self._page(asked, formula, found)
         trace.mark("page")
-        trace.facts |= {
-            "total": found.total,
-            "window": len(found.window.docs),
-            "loaded": sorted(state.loaded),
-            "rounds": state.rounds,
-        }
+        trace.facts |= {"total": found.total, "window": len(found.window.docs)}
         return page
 
     @property
@@ -150,10 +134,10 @@ class IndexEngine:
         return bounds.possible if bounds.exact else await self._settle(connection, formula, bounds)
 
     async def explain(self, connection: Connection, query: GalleryQuery, formula: Formula) -> dict[str, Any]:
-        """What an answer takes: stages in milliseconds, hits, the window, the terms that had to be loaded."""
+        """What an answer takes: stages in milliseconds, operands, hits, the window, what had to be loaded."""
         trace = Trace()
         await self.answer(connection, query, formula, trace=trace)
-        return {"formula": str(formula), "stages_ms": trace.stages, **trace.facts, "memory": self._reader.figures()}
+        return {"formula": str(formula), **trace.figures(), "memory": self._reader.figures()}
 
     async def _find(self, asked: _Request, formula: Formula) -> _Found:
         def directly(source: RequestSource) -> _Found | Bounds:
@@ -168,6 +152,7 @@ class IndexEngine:
         trace.mark("evaluate")
         if isinstance(found, _Found):
             return found
+        trace.rechecked = len(found.doubtful())
         hits = await self._settle(connection, formula, found)
         trace.mark("recheck")
         located = await self._reader.run(connection, state, lambda s: _locate(s, hits, asked.query, asked.cursor))

@@ -28,6 +28,7 @@ from pinakes.bitmap.terms import BANDS, ORDER_FIELDS, OrderField
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.codes import filling_of, parse
 from pinakes.index.deltas import read_deltas
+from pinakes.index.work import Work, kind
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 
@@ -55,8 +56,7 @@ class State:
     folded_epoch: int
     kept_epoch: int
     version: int = 0
-    loaded: list[str] = field(default_factory=list)
-    rounds: int = 0
+    work: Work = field(default_factory=Work)
 
     @property
     def age_s(self) -> float:
@@ -138,15 +138,15 @@ class IndexReader:
                 try:
                     return work(source)
                 except TermsMissing as missing:
-                    state.rounds += 1
-                    state.loaded += missing.terms
+                    state.work.rounds += 1
+                    state.work.loaded += missing.terms
                     pinned += missing.terms
                     self.cache.pin(missing.terms)
                     await self._load(connection, state, missing.terms)
         finally:
             self.cache.unpin(pinned)
             self.cache.shrink()
-        raise AssertionError(f"an evaluation still misses terms after {MAX_ROUNDS} rounds: {state.loaded[-5:]}")
+        raise AssertionError(f"an evaluation still misses terms after {MAX_ROUNDS} rounds: {state.work.loaded[-5:]}")
 
     async def _load(self, connection: Connection, state: State, wanted: frozenset[str]) -> None:
         fields = [name.removeprefix(_CODE) for name in wanted if name.startswith(_CODE)]
@@ -162,6 +162,7 @@ class IndexReader:
         if not names:
             return
         rows = await connection.fetch(_TERMS["load"], state.generation, names)
+        state.work.segments += len(rows)
         self._require(state)
         bitmaps = {name: BitMap() for name in names}
         for row in rows:
@@ -188,6 +189,12 @@ class IndexReader:
             sizes[tag] = sizes.get(tag, 0) + gained
         return sorted((TagCount(tag, size) for tag, size in sizes.items()), key=lambda each: (-each.count, each.tag))
 
+    def count_operands(self, state: State) -> None:
+        """Note in `state.work` how many documents each visited term of the formula has now."""
+        for term in dict.fromkeys(state.work.visited):
+            if kind(term) == "operands" and (held := self.cache.get(term)) is not None:
+                state.work.operands[term] = len(held)
+
     def known_code(self, field: OrderField) -> SortCode | None:
         """The code of `field`, once it is loaded."""
         return self._codes.get(field)
@@ -206,9 +213,11 @@ class RequestSource:
         self._reader = reader
         self._cache = reader.cache
         self._epoch = state.epoch
+        self.work = state.work
 
     def bitmap(self, term: str) -> BitMap:
         """The documents with `term` as of the snapshot."""
+        self.work.visited.append(term)
         found = self._cache.get(term, self._epoch)
         if found is None:
             raise TermsMissing(name for name in (term, *_neighbours(term)) if name not in self._cache)

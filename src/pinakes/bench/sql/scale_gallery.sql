@@ -1,0 +1,38 @@
+-- Filling the read model directly, for measurements at sizes the base tables would take hours to reach.
+
+-- name: insert_users
+-- purpose: users numbered from 1 in the order of the gallery
+-- index: none
+INSERT INTO users (id, username)
+SELECT named.number, named.name
+FROM unnest($1::text[]) WITH ORDINALITY AS named (name, number)
+
+-- name: insert_tags
+-- purpose: tags numbered from 1 in the order of the vocabulary
+-- index: none
+INSERT INTO tags (id, name, category)
+SELECT named.number, named.name, named.category
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (name, category, number)
+
+-- name: insert_counts
+-- purpose: how many items carry each tag
+-- index: none
+INSERT INTO tag_counts (source_type, tag_id, item_count)
+SELECT $1, counted.number, counted.items
+FROM unnest($2::bigint[]) WITH ORDINALITY AS counted (items, number)
+WHERE counted.items > 0
+
+-- name: indexes
+-- purpose: the indexes of the empty read model, by name
+-- index: none
+SELECT indexname AS name, indexdef AS definition
+FROM pg_indexes
+WHERE tablename = 'unified_content_with_tags'
+ORDER BY indexname
+
+-- name: filled
+-- purpose: so many document numbers are given now
+-- index: none; one row
+UPDATE epoch
+SET next_doc = $1,
+    at = now()
