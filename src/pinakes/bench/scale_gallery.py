@@ -107,7 +107,7 @@ async def make(url: str, items: int, *, processes: int, peer_indexes: bool) -> N
         await connection.execute(_SQL["insert_tags"], [t.name for t in vocabulary], [t.category for t in vocabulary])
         indexes = await connection.fetch(_SQL["indexes"])
         for index in indexes:
-            await connection.execute(f"DROP INDEX {index['name']}")
+            await connection.execute(index["dropping"])
         share = -(-items // processes // BATCH) * BATCH
         parts = [(url, start, min(start + share, items)) for start in range(0, items, share)]
         with multiprocessing.get_context("spawn").Pool(len(parts)) as pool:

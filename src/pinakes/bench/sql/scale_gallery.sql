@@ -23,9 +23,12 @@ FROM unnest($2::bigint[]) WITH ORDINALITY AS counted (items, number)
 WHERE counted.items > 0
 
 -- name: indexes
--- purpose: the indexes of the empty read model, by name
+-- purpose: the indexes of the empty read model, by name, and the statement that drops each
 -- index: none
-SELECT indexname AS name, indexdef AS definition
+SELECT
+    indexname AS name,
+    indexdef AS definition,
+    format('DROP INDEX %I', indexname) AS dropping
 FROM pg_indexes
 WHERE tablename = 'unified_content_with_tags'
 ORDER BY indexname
