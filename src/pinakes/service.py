@@ -21,9 +21,10 @@ from pinakes.engines.choice import EngineName, Engines
 from pinakes.engines.overlap import Overlap
 from pinakes.errors import SettingsError, StoreError
 from pinakes.figures.recorder import Recorder
+from pinakes.query.aspect import Aspect
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import disj
-from pinakes.query.gallery_query import GalleryQuery, to_formula
+from pinakes.query.gallery_query import GalleryQuery, to_formula, visible_to
 from pinakes.query.item import Item, Page
 from pinakes.query.sources import Source
 from pinakes.settings import Settings
@@ -96,22 +97,33 @@ class ContentService:
         """
         if self.cache is None or not use_cache or timeout_ms is not None:
             began = perf_counter()
-            page = (await self._read(_about(query), timeout_ms)).page
+            page = (await self._read(_about(query), timeout_ms=timeout_ms)).told
             self.figures.record(_ANSWERS["bypass"], perf_counter() - began)
+            assert isinstance(page, Page)
             return page
         return body.read((await self.answer(query)).entry.constant)
 
-    async def answer(self, query: GalleryQuery, fresh: Freshness = ANY, *, engine: EngineName | None = None) -> Answer:
+    async def answer(
+        self,
+        query: GalleryQuery,
+        fresh: Freshness = ANY,
+        *,
+        engine: EngineName | None = None,
+        aspect: Aspect | None = None,
+    ) -> Answer:
         """The same as a finished body, from the cache where that is right; never where an `engine` is named.
+
+        With an `aspect`, that is answered: facets, say, in place of the page or beside it.
 
         Raises: as `get_unified_content_paginated`, and ReadModelNotReady where the named engine cannot answer.
         """
         began = perf_counter()
         if engine is not None:
-            answer = finished(await self._read(_about(query), engine=engine))
+            answer = finished(await self._read(_about(query), aspect, engine=engine))
         else:
-            answer = await self._reader.answer(query, fresh)
-        self.figures.record(_ANSWERS[answer.source], perf_counter() - began)
+            answer = await self._reader.answer(query, fresh, aspect)
+        if aspect is None or aspect.paged:
+            self.figures.record(_ANSWERS[answer.source], perf_counter() - began)
         return answer
 
     async def _understand(self, query: GalleryQuery) -> Understood:
@@ -129,32 +141,41 @@ class ContentService:
         )
 
     async def _read(
-        self, query: GalleryQuery, timeout_ms: int | None = None, engine: EngineName | None = None
+        self,
+        query: GalleryQuery,
+        aspect: Aspect | None = None,
+        *,
+        timeout_ms: int | None = None,
+        engine: EngineName | None = None,
     ) -> Reading:
         """What the engine says, all from one snapshot."""
-        began = perf_counter()
+        began, paged = perf_counter(), aspect is None or aspect.paged
         try:
-            reading = await self._computed(query, timeout_ms, engine)
+            reading = await self._computed(query, aspect, timeout_ms, engine or self._settings.engine)
         except StoreError:
-            self.figures.computed("failed", perf_counter() - began, query, lambda: text_of(query))
+            if paged:
+                self.figures.computed("failed", perf_counter() - began, query, lambda: text_of(query))
             raise
-        self.figures.computed(reading.page.engine, perf_counter() - began, query, lambda: text_of(query))
+        if paged:
+            self.figures.computed(reading.told.engine, perf_counter() - began, query, lambda: text_of(query))
         return reading
 
-    async def _computed(self, query: GalleryQuery, timeout_ms: int | None, engine: EngineName | None) -> Reading:
+    async def _computed(
+        self, query: GalleryQuery, aspect: Aspect | None, timeout_ms: int | None, name: EngineName
+    ) -> Reading:
         async with snapshot(self._pool, timeout_ms or self._settings.statement_timeout_ms) as connection:
             understood = await self._understood(connection, query)
-            asked = self._engines.named(engine or self._settings.engine)
-            page = await asked.answer(connection, query, understood.formula)
-            base = page.engine == BaseEngine.name
-            stamp = await stamp_for(connection, understood.formula) if base else await read_stamp(connection)
-        page = dataclasses.replace(
-            page,
+            told = await self._engines.answer(connection, query, understood.formula, aspect, name)
+            base = told.engine == BaseEngine.name
+            depends = understood.formula if aspect is None or not aspect.wide else visible_to(query.viewer)
+            stamp = await stamp_for(connection, depends) if base else await read_stamp(connection)
+        told = dataclasses.replace(
+            told,
             query=query.q or None,
-            warnings=(*understood.warnings, *page.warnings),
+            warnings=(*understood.warnings, *told.warnings),
             epoch=stamp.epoch if stamp.policy else None,
         )
-        return Reading(page, stamp if base else of_the_read_model(stamp), understood)
+        return Reading(told, stamp if base else of_the_read_model(stamp), understood)
 
     async def get(self, source: Source, item_id: int, viewer: int | None) -> Item:
         """One item.

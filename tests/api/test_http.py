@@ -281,8 +281,10 @@ async def test_openapi_lists_every_route_parameter_and_field(client: httpx.Async
         "content_source_types", "content_types", "tag", "tag_names", "tags_all", "tags_any", "tags_none"
     }  # fmt: skip
     schemas = openapi["components"]["schemas"]
-    answer = (await client.get(URL)).json()
+    answer = (await client.get(f"{URL}?include_facets=true")).json()
     assert answer.keys() == schemas["Answer"]["properties"].keys()
+    facets = (await client.get(f"{URL}/facets")).json()
+    assert facets.keys() == schemas["Facets"]["properties"].keys()
     assert answer["items"][0].keys() == schemas["Item"]["properties"].keys()
     assert answer["pagination"].keys() == schemas["Pagination"]["properties"].keys()
     assert schemas["Draft"]["required"] == ["title"]

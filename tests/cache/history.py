@@ -22,17 +22,13 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from cache.gallery_states import QUERIES, VIEWERS, State, aspect_of
 from cache.site_workers import CountingService
 from pinakes.cache.answer import Answer
 from pinakes.cache.body import read
 from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
 from pinakes.cache.publisher import Found
-from pinakes.query import formula as f
-from pinakes.query.formula import Formula, Term
-from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula
-from pinakes.query.item import Item
-from pinakes.query.oracle import answer as oracle_answer
 from pinakes.query.sources import SOURCES
 from pinakes.settings import Settings
 from pinakes.store.content import hydrate
@@ -43,28 +39,6 @@ LOGICAL = Options(
     strategy="event", limit_ms=5000, window_ms=600_000, lag_ms=600_000, wait_s=0.0, serve_stale=False, early_beta=0.0
 )
 WORKERS, IDS, TAGS, USERS = 2, 5, 5, 3
-VIEWERS = (None, 1, 2)
-QUERIES: tuple[GalleryQuery, ...] = tuple(
-    GalleryQuery(**asked, viewer=viewer, user_id=viewer)
-    for viewer in VIEWERS
-    for asked in (
-        {},
-        {"sort_order": "asc", "page_size": 3},
-        {"page_size": 3},
-        {"tags_all": (1,)},
-        {"tags_all": (1, 2)},
-        {"tags_any": (1, 3)},
-        {"tags_all": ("t2",), "tags_none": (3,)},
-        {"tags_all": ("t5",)},
-        {"tags_none": ("t4",), "page_size": 4},
-        {"creator_filter": "user"},
-        {"creator_filter": "community", "tags_all": (2,)},
-        {"search_term": "sea"},
-        {"search_term": '"red sun"'},
-        {"content_source_types": ("auto",), "page": 2, "page_size": 2},
-        {"min_quality": 1.0, "tags_any": (1, 2)},
-    )
-)
 TITLES = ("sea", "red sun", "sun red", "sea sun")
 
 Operation: TypeAlias = tuple[str, int, int, int]
@@ -93,32 +67,6 @@ def operations(seed: int, length: int) -> list[Operation]:
     theme = THEMES[seed % len(THEMES)]
     names = rng.choices(list(theme), list(theme.values()), k=length)
     return [(name, rng.randrange(WORKERS), rng.choice(few), rng.randrange(10_000)) for name in names]
-
-
-@dataclass(frozen=True)
-class State:
-    """What the gallery was: its items, and tag names."""
-
-    items: tuple[Item, ...]
-    tags: dict[int, str]
-
-    def says(self, query: GalleryQuery) -> tuple[Any, ...]:
-        """The oracle's answer: items, total, and the tags it does not know."""
-
-        def known(ref: Ref) -> int | None:
-            number = ref if isinstance(ref, int) else next((n for n, name in self.tags.items() if name == ref), None)
-            visible = (i for i in self.items if not i.is_private or i.creator_id == query.viewer)
-            return number if any(tag.id == number for item in visible for tag in item.tags) else None
-
-        def vocabulary(ref: Ref) -> Formula:
-            number = known(ref)
-            return f.NOTHING if number is None else Term("tag", number)
-
-        said = oracle_answer(
-            to_formula(query, vocabulary), self.items, query.sort_field, query.sort_order,
-            page=query.page, page_size=query.page_size,
-        )  # fmt: skip
-        return tuple(said.items), said.total, sum(known(ref) is None for ref in query.refs)
 
 
 class Wrong(AssertionError):
@@ -361,7 +309,7 @@ class History:
             return await plain(reading)
 
         service.after_read = held
-        task = asyncio.create_task(service.answer(QUERIES[query]))
+        task = asyncio.create_task(service.answer(QUERIES[query], aspect=aspect_of(query)))
         waiting = asyncio.create_task(read_.wait())
         await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
         service.after_read = plain
@@ -382,9 +330,10 @@ class History:
             return
         reader, asked = self.readers[worker], QUERIES[query]
         seen = reader.cache.mirror.newest if reader.cache.mirror.trusted() else 0
-        told = await reader.service.answer(asked)
+        aspect = aspect_of(query)
+        told = await reader.service.answer(asked, aspect=aspect)
         page = read(told.entry.constant)
-        said = (page.items, page.total_count, len(page.warnings))
+        said = (page.items, page.total_count, len(page.warnings), page.facets)
         if any(item.is_private and item.creator_id != asked.viewer for item in page.items):
             raise Wrong(f"{asked} was shown somebody's private item by {told.source}")
         oldest = len(self.states) - 1
@@ -392,9 +341,9 @@ class History:
             self.hits += 1
             # By the clocks it saw itself, or by newer ones it asked Redis for.
             oldest = self.epochs.get(seen, 0)
-        if not any(state.says(asked) == said for state in self.states[oldest:]):
+        if not any(state.says(asked, aspect) == said for state in self.states[oldest:]):
             raise Wrong(
                 f"{asked}: {told.source} of epoch {told.entry.epoch}, seen {seen}, not in the last "
-                f"{len(self.states) - oldest} states: said {said}, now {self.states[-1].says(asked)}"
+                f"{len(self.states) - oldest} states: said {said}, now {self.states[-1].says(asked, aspect)}"
             )
         self.checked += 1

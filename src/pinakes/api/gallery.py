@@ -23,40 +23,56 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pinakes.api.auth import ADMIN
+from pinakes.api.auth import ADMIN, Identity
 from pinakes.api.state import identity_of, state_of
 from pinakes.cache.answer import Answer
 from pinakes.cache.reader import ANY, Freshness
 from pinakes.cache.splice import Encoding, negotiate
 from pinakes.engines.choice import EngineName
 from pinakes.errors import Forbidden
+from pinakes.query.aspect import Aspect, PageWithFacets
+from pinakes.query.gallery_query import GalleryQuery
 
 PATH = "/api/v1/content/unified"
 
 _MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,9})")
 _NO_CACHE = Freshness(renew=True)
 _NO_STORE = Freshness(use_cache=False)
+_WITH_FACETS = PageWithFacets()
 _negotiate = lru_cache(1024)(negotiate)
 
 
 async def unified(request: Request) -> Response:
     """One page of the unified gallery."""
     state = state_of(request)
-    headers = request.headers
     identity = identity_of(request)
     raw: bytes = request.scope["query_string"]
     query = state.parser.parse(raw, identity.user_id)
-    engine = _told(raw, "engine") if b"engine" in raw or b"%" in raw else None
+    odd = b"%" in raw
+    engine = _told(raw, "engine") if odd or b"engine" in raw else None
+    with_facets = (odd or b"include_facets" in raw) and _told(raw, "include_facets") == "true"
+    return await answered(request, identity, query, engine=engine, aspect=_WITH_FACETS if with_facets else None)
+
+
+async def answered(
+    request: Request, identity: Identity, query: GalleryQuery, *, engine: str | None, aspect: Aspect | None
+) -> Response:
+    """The answer to `query`, from the cache or the engine, as the request's headers have it.
+
+    Raises:
+        Forbidden: an engine is named by somebody who is no administrator.
+    """
+    service = state_of(request).service
+    headers = request.headers
     if engine is not None and ADMIN not in identity.scopes:
         raise Forbidden(f"Choosing the engine needs the scope {ADMIN}.", parameter="engine", allowed=[ADMIN])
-    freshness = _freshness(raw, headers.get("cache-control", ""))
-    answer = await state.service.answer(query, freshness, engine=cast("EngineName | None", engine))
+    freshness = _freshness(request.scope["query_string"], headers.get("cache-control", ""))
+    answer = await service.answer(query, freshness, engine=cast("EngineName | None", engine), aspect=aspect)
     encoding = _negotiate(headers.get("accept-encoding", ""))
     wanted = headers.get("if-none-match")
     if wanted is not None and _matches(wanted, answer.etag):
-        cache = state.service.cache
-        if cache is not None:
-            cache.counters.count("not_modified", "all")
+        if service.cache is not None:
+            service.cache.counters.count("not_modified", "all")
         return Finished(b"", 304, _headers(answer, None))
     return Finished(answer.body(encoding), 200, _headers(answer, encoding))
 

@@ -1,4 +1,4 @@
-"""Questions about a search besides its pages: how its hits spread, and where in it an item stands."""
+"""Questions about a search besides its pages: tags of its hits, how they spread, where in it an item stands."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode, params
-from pinakes.api.parameters import AROUND, HISTOGRAM
+from pinakes.api.gallery import answered
+from pinakes.api.parameters import AROUND, FACETS, HISTOGRAM
 from pinakes.api.state import identity_of, state_of
 from pinakes.api.suggest import meaning
 from pinakes.api.tags import HEADERS
 from pinakes.engines.around import around
 from pinakes.engines.histogram import DEFAULT_BUCKETS, histogram
 from pinakes.errors import InvalidParameter
+from pinakes.query.aspect import DEFAULT_FACETS, FacetsAsked
 from pinakes.query.sources import SOURCE_BY_NAME
 from pinakes.store.pool import snapshot
 
+FACETS_PATH = "/api/v1/content/unified/facets"
 HISTOGRAM_PATH = "/api/v1/content/unified/histogram"
 AROUND_PATH = "/api/v1/content/unified/around"
+
+
+async def facets(request: Request) -> Response:
+    """The tags on most of the hits of the current filter."""
+    state = state_of(request)
+    identity = identity_of(request)
+    given = params.read(request.scope["query_string"], FACETS, state.settings)
+    query = state.parser.query_of(given, identity.user_id)
+    asked = FacetsAsked(given.one("limit", DEFAULT_FACETS), given.one("category"))
+    return await answered(request, identity, query, engine=given.one("engine"), aspect=asked)
 
 
 async def spread(request: Request) -> Response:

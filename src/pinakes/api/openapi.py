@@ -34,8 +34,8 @@ ID = {
 }
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
+def _object(properties: dict[str, Any], **optional: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {**properties, **optional}, "required": list(properties)}
 
 
 def _listed(items: dict[str, Any]) -> dict[str, Any]:
@@ -45,6 +45,27 @@ def _listed(items: dict[str, Any]) -> dict[str, Any]:
 _COUNTED_TAG = {"id": {"type": "integer"}, "name": _TEXT, "category": _TEXT, "count": {"type": "integer"}}
 _SUGGESTION = _object({**_COUNTED_TAG, "alias": _NULLABLE_TEXT, "label": _TEXT, "typo": {"type": "boolean"}})
 _RELATED = _object({**_COUNTED_TAG, "together": {"type": "integer"}, "cosine": {"type": "number"}})
+
+_FACETS = {
+    "facets": _listed(_object(_COUNTED_TAG)),
+    "kind": {"type": "string", "enum": ["exact", "sampled"]},
+    "total_count": {"type": "integer"},
+    "total_kind": {"type": "string", "enum": ["exact", "lower_bound"]},
+    "counted": {"type": "integer", "description": "Hits whose tags were counted."},
+}
+_CAME = {
+    "query": {"type": ["string", "null"], "description": "`q` as it was understood, in canonical form."},
+    "warnings": _listed(_TEXT),
+    "engine": _TEXT,
+    "as_of": _TIME,
+    "epoch": {"type": ["integer", "null"]},
+}
+_CACHED = {
+    "_from_cache": {"type": "boolean"},
+    "_cached_at": {"type": ["string", "null"], "format": "date-time"},
+    "_cache_ttl": {"type": ["integer", "null"], "description": "Seconds."},
+    "_cache_age_seconds": {"type": ["integer", "null"]},
+}
 
 SCHEMAS: dict[str, Any] = {
     "Tag": _object({"id": {"type": "integer"}, "name": _TEXT, "category": _TEXT}),
@@ -89,17 +110,12 @@ SCHEMAS: dict[str, Any] = {
         {
             "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
             "pagination": {"$ref": "#/components/schemas/Pagination"},
-            "engine": _TEXT,
-            "as_of": _TIME,
-            "epoch": {"type": ["integer", "null"]},
-            "query": {"type": ["string", "null"], "description": "`q` as it was understood, in canonical form."},
-            "warnings": {"type": "array", "items": _TEXT},
-            "_from_cache": {"type": "boolean"},
-            "_cached_at": {"type": ["string", "null"], "format": "date-time"},
-            "_cache_ttl": {"type": ["integer", "null"], "description": "Seconds."},
-            "_cache_age_seconds": {"type": ["integer", "null"]},
-        }
+            **_CAME,
+            **_CACHED,
+        },
+        facets=_object(_FACETS),
     ),
+    "Facets": _object({**_FACETS, **_CAME, **_CACHED}),
     "Suggestions": _object({"suggestions": _listed(_SUGGESTION), "warnings": _listed(_TEXT)}),
     "Related": _object(
         {

@@ -15,6 +15,7 @@ from pinakes.engines.choice import ENGINE_NAMES
 from pinakes.engines.histogram import DEFAULT_BUCKETS, HISTOGRAM_FIELDS, MAX_BUCKETS
 from pinakes.engines.suggest import DEFAULT_LIMIT as DEFAULT_SUGGESTED
 from pinakes.engines.suggest import MAX_LIMIT as MAX_SUGGESTED
+from pinakes.query.aspect import DEFAULT_FACETS, MAX_FACETS
 from pinakes.query.gallery_query import (
     CONTENT_SOURCE_TYPES,
     CREATOR_FILTERS,
@@ -128,6 +129,14 @@ FILTERS: tuple[Parameter, ...] = (
 )
 """What narrows the gallery; every route that takes the current filter takes these."""
 
+_YES_NO = ("true", "false")
+
+ANSWERING: tuple[Parameter, ...] = (
+    _choice("engine", "The engine to ask, past the cache; needs the scope `admin`.", ENGINE_NAMES, None),
+    _choice("use_cache", "Whether a stored answer will do, and this one may be stored.", _YES_NO, "true"),
+)
+"""Where an answer may come from."""
+
 SORTING: tuple[Parameter, ...] = (
     _choice("sort_field", "What items are ordered by. Items without a value come last.", SORT_FIELDS, "created_at"),
     _choice("sort_order", "Direction of the order.", SORT_ORDERS, "desc"),
@@ -145,8 +154,8 @@ UNIFIED: tuple[Parameter, ...] = (
     ),
     *SORTING,
     *FILTERS,
-    _choice("engine", "The engine to ask, past the cache; needs the scope `admin`.", ENGINE_NAMES, None),
-    _choice("use_cache", "Whether a stored answer will do, and this one may be stored.", ("true", "false"), "true"),
+    _choice("include_facets", "Whether `facets` come with the page: the 20 tags on most hits.", _YES_NO, "false"),
+    *ANSWERING,
 )
 
 WRITES: tuple[Parameter, ...] = (
@@ -207,6 +216,20 @@ SUGGEST: tuple[Parameter, ...] = (
     ),
     _limit("tags", MAX_SUGGESTED, DEFAULT_SUGGESTED),
 )
+
+FACETS_ONLY: tuple[Parameter, ...] = (
+    _limit("tags", MAX_FACETS, DEFAULT_FACETS),
+    Parameter(
+        "category",
+        "Only tags of this category; empty: those without one.",
+        values.prefix,
+        values.PREFIX,
+        {"type": "string", "maxLength": 255},
+        empty=True,
+    ),
+)
+
+FACETS: tuple[Parameter, ...] = (*FACETS_ONLY, *FILTERS, *ANSWERING)
 
 RELATED: tuple[Parameter, ...] = (_limit("tags", MAX_SUGGESTED, DEFAULT_SUGGESTED),)
 

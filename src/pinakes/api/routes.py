@@ -19,6 +19,7 @@ from pinakes.api.openapi import ID, SOURCE_TYPE, operation
 from pinakes.api.parameters import (
     ALIAS,
     AROUND,
+    FACETS,
     HISTOGRAM,
     LISTED,
     LISTED_PAIRS,
@@ -61,6 +62,18 @@ _SEARCHING = (*_READING, errors.QuerySyntax, errors.TooManyTerms)
 
 # Before the routes whose last step is a number, which would take these names for one.
 _SEARCH: tuple[ApiRoute, ...] = (
+    ApiRoute(
+        insight.FACETS_PATH,
+        "GET",
+        insight.facets,
+        operation(
+            "The tags on most hits of a search.",
+            "Facets",
+            query=FACETS,
+            headers=("If-None-Match",),
+            refusals=(*_SEARCHING, errors.Forbidden, errors.ReadModelNotReady),
+        ),
+    ),
     ApiRoute(
         insight.HISTOGRAM_PATH,
         "GET",

@@ -1,10 +1,10 @@
-"""Bodies: a page as the JSON that is served and stored, and back.
+"""Bodies: an answer as the JSON that is served and stored; a page also back.
 
-Two parts: what the answer says (items, pagination, how the query was understood), whose digest is the
-ETag, and how it came about (engine, as_of, epoch). The tail with the cache's own fields is put behind both, so the
-last brace is missing here. Written out field by field because it is on the hot path: 1,000 items of
-12 tags take some milliseconds. Times are UTC with microseconds and `Z`; `source_type` is the
-source's name.
+Two parts: what the answer says (items, pagination, how the query was understood; or facets and the
+like), whose digest is the ETag, and how it came about (engine, as_of, epoch). The tail with the cache's
+own fields is put behind both, so the last brace is missing here. Written out field by field because it
+is on the hot path: 1,000 items of 12 tags take some milliseconds. Times are UTC with microseconds and
+`Z`; `source_type` is the source's name.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from pinakes.query.aspect import Insight
 from pinakes.query.item import Item, Page, Tag
 from pinakes.query.sources import SOURCE_BY_CODE, SOURCE_BY_NAME
 
@@ -65,22 +66,24 @@ def item(shown: Item) -> dict[str, Any]:
     }
 
 
-def write(page: Page, understood: tuple[str, ...] | None = None) -> tuple[bytes, bytes]:
-    """The body of `page` up to its tail, and the digest of what it says.
+def write(told: Page | Insight, understood: tuple[str, ...] | None = None) -> tuple[bytes, bytes]:
+    """The body of an answer up to its tail, and the digest of what it says.
 
     `understood`: those of its warnings that belong to what it says; the others tell how it came about.
     """
-    said = to_json(
-        {
-            "items": [item(one) for one in page.items],
-            "pagination": {name: getattr(page, name) for name in _PAGINATION},
-            "query": page.query,
-        }
-    )[:-1]
-    came = to_json({"warnings": page.warnings, "engine": page.engine, "as_of": page.as_of, "epoch": page.epoch})
+    said = to_json({**(_page(told) if isinstance(told, Page) else told.said), "query": told.query})[:-1]
+    came = to_json({"warnings": told.warnings, "engine": told.engine, "as_of": told.as_of, "epoch": told.epoch})
     digest = hashlib.blake2b(said, digest_size=12)
-    digest.update(to_json(page.warnings if understood is None else understood))
+    digest.update(to_json(told.warnings if understood is None else understood))
     return b"%b,%b" % (said, came[1:-1]), digest.digest()
+
+
+def _page(page: Page) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "items": [item(one) for one in page.items],
+        "pagination": {name: getattr(page, name) for name in _PAGINATION},
+    }
+    return said if page.facets is None else {**said, "facets": page.facets}
 
 
 def read(constant: bytes) -> Page:
@@ -90,6 +93,7 @@ def read(constant: bytes) -> Page:
     return Page(
         items=tuple(_item(one) for one in told["items"]),
         query=told["query"],
+        facets=told.get("facets"),
         warnings=tuple(told["warnings"]),
         engine=told["engine"],
         as_of=datetime.fromisoformat(told["as_of"]),

@@ -3,9 +3,9 @@
 The canonical text of a question names everything its answer depends on besides the data: the
 format of the body, the incarnation of the database, the namespace (a digest of the settings that
 show in an answer: cursor secret, count budget), the scope, the formula, order, page or cursor, page
-size, engine, the text of `q`, and the warnings about its names. Its blake2b digest is the key; the text
-itself is stored with the entry and compared on every read, so not even a collision can serve one
-question's answer to another.
+size, engine, the text of `q`, the aspect where it is not the page alone, and the warnings about its
+names. Its blake2b digest is the key; the text itself is stored with the entry and compared on every
+read, so not even a collision can serve one question's answer to another.
 
 Scope is `public` where the answer is the same for everybody and `viewer:N` where it can differ for
 N. The formula already holds the viewer's own term, so equal texts mean equal answers even without
@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 from pinakes.cache import bound as rule
+from pinakes.query.aspect import Aspect
 from pinakes.query.formula import And, Formula, Or, Phrase, Term, leaves
 from pinakes.query.gallery_query import GalleryQuery
 
@@ -45,7 +46,8 @@ Kind: TypeAlias = Literal["tagged", "creator", "search", "feed"]
 class Question:
     """One cacheable question. `formula` is its meaning, `text` everything its bytes depend on.
 
-    `public_text`: the query as it may be counted, where nobody's identity is part of it.
+    `public_text`: the query as it may be counted, where nobody's identity is part of it. `wide`: the answer
+    also depends on items the formula is not true of.
     """
 
     formula: Formula
@@ -53,6 +55,7 @@ class Question:
     public: bool
     text: str
     public_text: str | None = None
+    wide: bool = False
 
     @cached_property
     def key(self) -> bytes:
@@ -81,14 +84,24 @@ class Question:
             return newest
         if not clocked:
             return max(clock(NAMES), clock(BARRIER), clock(PRIVATE))
+        if self.wide:
+            return newest
         return max(clock(NAMES), rule.bound(self.formula, clock, newest))
 
 
 def ask(
-    query: GalleryQuery, formula: Formula, *, engine: str, warnings: tuple[str, ...], namespace: str, incarnation: str
+    query: GalleryQuery,
+    formula: Formula,
+    *,
+    engine: str,
+    warnings: tuple[str, ...],
+    namespace: str,
+    incarnation: str,
+    aspect: Aspect | None = None,
 ) -> Question:
-    """The question `query` asks, `formula` being its meaning."""
-    public = query.viewer is None or Term("creator", query.viewer) not in set(leaves(formula))
+    """The question `query` asks, `formula` being its meaning; of its page where there is no `aspect`."""
+    wide = aspect is not None and aspect.wide
+    public = query.viewer is None or (not wide and Term("creator", query.viewer) not in set(leaves(formula)))
     place = f"page:{query.page}" if query.cursor is None else f"cursor:{query.cursor}"
     lines = (
         f"body:{BODY_FORMAT}",
@@ -101,9 +114,10 @@ def ask(
         f"{place}",
         f"size:{query.page_size}",
         f"query:{query.q!r}",
+        *(() if aspect is None else (f"aspect:{aspect!r}",)),
         *(f"warning:{warning!r}" for warning in warnings),
     )
-    return Question(formula, _kind(formula), public, "\n".join(lines))
+    return Question(formula, "feed" if wide else _kind(formula), public, "\n".join(lines), wide=wide)
 
 
 def wildcards(term: str) -> tuple[str, ...]:

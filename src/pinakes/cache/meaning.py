@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pinakes.cache.judge import KnownClocks
 from pinakes.cache.key import NAMES, Question
 from pinakes.cache.stamp import Stamp
+from pinakes.query.aspect import Aspect
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 
@@ -59,22 +60,22 @@ class Meaning:
 
 
 class Meanings:
-    """The most recently used meanings of this process."""
+    """The most recently used meanings of this process, by query and aspect."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
-        self._known: OrderedDict[GalleryQuery, Meaning] = OrderedDict()
+        self._known: OrderedDict[tuple[GalleryQuery, Aspect | None], Meaning] = OrderedDict()
 
-    def get(self, query: GalleryQuery) -> Meaning | None:
+    def get(self, query: GalleryQuery, aspect: Aspect | None = None) -> Meaning | None:
         """What `query` was understood as."""
-        found = self._known.get(query)
+        found = self._known.get((query, aspect))
         if found is not None:
-            self._known.move_to_end(query)
+            self._known.move_to_end((query, aspect))
         return found
 
-    def put(self, query: GalleryQuery, meaning: Meaning) -> None:
+    def put(self, query: GalleryQuery, meaning: Meaning, aspect: Aspect | None = None) -> None:
         """Remembers what `query` means."""
-        self._known[query] = meaning
-        self._known.move_to_end(query)
+        self._known[query, aspect] = meaning
+        self._known.move_to_end((query, aspect))
         if len(self._known) > self._size:
             self._known.popitem(last=False)

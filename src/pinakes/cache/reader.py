@@ -21,15 +21,16 @@ from pinakes.cache.flight import Flights
 from pinakes.cache.key import Question, ask
 from pinakes.cache.meaning import SIZE, Meaning, Meanings, Understood
 from pinakes.cache.stamp import Stamp
+from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Page
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A page, the state it is of, and what its snapshot understood."""
+    """What an engine answered, the state it is of, and what its snapshot understood."""
 
-    page: Page
+    told: Page | Insight
     stamp: Stamp
     understood: Understood
 
@@ -45,7 +46,7 @@ class Freshness:
 
 ANY = Freshness()
 Understand = Callable[[GalleryQuery], Awaitable[Understood]]
-Compute = Callable[[GalleryQuery], Awaitable[Reading]]
+Compute = Callable[[GalleryQuery, Aspect | None], Awaitable[Reading]]
 
 
 class CachedReader:
@@ -73,42 +74,46 @@ class CachedReader:
         # A query's eighteen fields take long to hash, and the parser gives the same object again.
         self._lately: dict[int, tuple[GalleryQuery, GalleryQuery, Meaning]] = {}
 
-    async def answer(self, asked: GalleryQuery, fresh: Freshness = ANY) -> Answer:
-        """The answer to `asked`.
+    async def answer(self, asked: GalleryQuery, fresh: Freshness = ANY, aspect: Aspect | None = None) -> Answer:
+        """The answer to `asked`: its page, or the `aspect` that is wanted of it.
 
         Raises: whatever understanding or computing raises.
         """
         cache = self.cache
         if cache is None:
-            return finished(await self._compute(self._about(asked)))
-        question, lately = None, self._lately.get(id(asked))
+            return finished(await self._compute(self._about(asked), aspect))
+        question, lately = None, self._lately.get(id(asked)) if aspect is None else None
         if lately is not None and lately[0] is asked:
             query = lately[1]
             question = self._still(lately[2], cache)
         else:
             query = self._about(asked)
         if question is None:
-            question = self._remembered(asked, query, cache)
+            question = self._remembered(asked, query, cache, aspect)
 
         async def compute() -> Computed:
-            return await self._computed(cache, query)
+            return await self._computed(cache, query, aspect)
 
         if fresh is not ANY and (fresh.renew or not fresh.use_cache):
             kind = question.kind if question is not None else "feed"
             return await cache.fresh(kind, compute, keep=fresh.use_cache)
         if question is None:
             question, _ = await self._learning.share(
-                query, lambda: self._learn(cache, query), lambda _: self._remembered(asked, query, cache) is not None
+                (query, aspect),
+                lambda: self._learn(cache, query, aspect),
+                lambda _: self._remembered(asked, query, cache, aspect) is not None,
             )
         if question.public_text is not None:
             cache.counters.asked(question.public_text)
         return await cache.answer(question, compute, max_age_s=fresh.max_age_s)
 
-    def _remembered(self, asked: GalleryQuery, query: GalleryQuery, cache: ResultCache) -> Question | None:
+    def _remembered(
+        self, asked: GalleryQuery, query: GalleryQuery, cache: ResultCache, aspect: Aspect | None
+    ) -> Question | None:
         """The question `query` is known to ask, if that is still so."""
-        meaning = self._meanings.get(query)
+        meaning = self._meanings.get(query, aspect)
         question = None if meaning is None else self._still(meaning, cache)
-        if question is not None and meaning is not None:
+        if question is not None and meaning is not None and aspect is None:
             if len(self._lately) >= SIZE:
                 self._lately.clear()
             self._lately[id(asked)] = (asked, query, meaning)
@@ -132,11 +137,13 @@ class CachedReader:
             meaning.version = mirror.version
         return meaning.question
 
-    async def _learn(self, cache: ResultCache, query: GalleryQuery) -> Question:
+    async def _learn(self, cache: ResultCache, query: GalleryQuery, aspect: Aspect | None) -> Question:
         learnt_ms = cache.mirror.earliest_ms()
-        return self._remember(cache, query, await self._understand(query), learnt_ms)
+        return self._remember(cache, query, aspect, await self._understand(query), learnt_ms)
 
-    def _remember(self, cache: ResultCache, query: GalleryQuery, understood: Understood, learnt_ms: int) -> Question:
+    def _remember(
+        self, cache: ResultCache, query: GalleryQuery, aspect: Aspect | None, understood: Understood, learnt_ms: int
+    ) -> Question:
         incarnation = cache.incarnation_of(understood.stamp)
         question = ask(
             query,
@@ -145,24 +152,25 @@ class CachedReader:
             warnings=understood.warnings,
             namespace=self._namespace,
             incarnation=incarnation,
+            aspect=aspect,
         )
-        if question.public and query.user_id is None and query.cursor is None:
+        if question.public and query.user_id is None and query.cursor is None and aspect is None:
             question = replace(question, public_text=text_of(query))
         meaning = Meaning(question, incarnation, understood, learnt_ms)
-        self._meanings.put(query, meaning)
+        self._meanings.put(query, meaning, aspect)
         return question
 
-    async def _computed(self, cache: ResultCache, query: GalleryQuery) -> Computed:
+    async def _computed(self, cache: ResultCache, query: GalleryQuery, aspect: Aspect | None) -> Computed:
         learnt_ms = cache.mirror.earliest_ms()
-        reading = await self._compute(query)
-        question = self._remember(cache, query, reading.understood, learnt_ms)
-        constant, etag = body.write(reading.page, reading.understood.warnings)
+        reading = await self._compute(query, aspect)
+        question = self._remember(cache, query, aspect, reading.understood, learnt_ms)
+        constant, etag = body.write(reading.told, reading.understood.warnings)
         return Computed(question, constant, etag, reading.stamp)
 
 
 def finished(reading: Reading) -> Answer:
     """`reading` as an answer that never saw a cache."""
-    constant, etag = body.write(reading.page, reading.understood.warnings)
+    constant, etag = body.write(reading.told, reading.understood.warnings)
     entry = Entry(text="", epoch=0, created_ms=0, ttl_s=0, cost_ms=0, exact=False, etag=etag, constant=constant)
     return Answer(entry, "bypass", 0)
 

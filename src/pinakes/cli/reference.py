@@ -19,7 +19,7 @@ import click
 
 from pinakes import errors
 from pinakes.api.metrics import FAMILIES
-from pinakes.api.parameters import SUGGEST, TAGS, UNIFIED, Parameter
+from pinakes.api.parameters import FACETS_ONLY, SUGGEST, TAGS, UNIFIED, Parameter
 from pinakes.cli.main import COMMANDS, main
 from pinakes.query.language.grammar import GRAMMAR
 from pinakes.settings import Settings, hyphenated
@@ -138,7 +138,11 @@ GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "errors.md": {"errors": errors_table},
     "metrics.md": {"metrics": metrics_table},
-    "search.md": {"grammar": grammar, "suggest": lambda: parameters_table(SUGGEST)},
+    "search.md": {
+        "grammar": grammar,
+        "suggest": lambda: parameters_table(SUGGEST),
+        "facets": lambda: parameters_table(FACETS_ONLY),
+    },
     "api.md": {"unified": lambda: parameters_table(UNIFIED), "tags": lambda: parameters_table(TAGS)},
 }
 

@@ -8,15 +8,27 @@ the tables themselves and can always answer.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from pinakes.engines.base import BaseEngine
+from pinakes.engines.facets import FacetAnswer, FacetCounter
 from pinakes.errors import ReadModelNotReady
+from pinakes.query.aspect import FacetsAsked
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Page
 from pinakes.store.pool import Connection
+
+
+class Named(Protocol):
+    """What has a name to be passed over by."""
+
+    name: str
+
+
+T = TypeVar("T")
+N = TypeVar("N", bound=Named)
 
 
 class ReadModelEngine(Protocol):
@@ -29,6 +41,17 @@ class ReadModelEngine(Protocol):
     ) -> Page:
         """The page, or ReadModelNotReady."""
         ...
+
+
+async def first_ready(quick: Sequence[N], ask: Callable[[N], Awaitable[T]]) -> tuple[T | None, tuple[str, ...]]:
+    """The answer of the first of `quick` that has one, and why those before it had none; None where nobody has."""
+    passed: list[str] = []
+    for engine in quick:
+        try:
+            return await ask(engine), tuple(passed)
+        except ReadModelNotReady as reason:
+            passed.append(f"engine {engine.name} was passed over: {reason.detail}")
+    return None, tuple(passed)
 
 
 class AutoEngine:
@@ -46,13 +69,28 @@ class AutoEngine:
         Raises:
             InvalidCursor: the cursor is not ours or belongs to another query.
         """
-        passed: list[str] = []
-        for engine in self._quick:
-            try:
-                page = await engine.answer(connection, query, formula, at_any_age=False)
-            except ReadModelNotReady as reason:
-                passed.append(f"engine {engine.name} was passed over: {reason.detail}")
-            else:
-                return dataclasses.replace(page, warnings=(*page.warnings, *passed))
-        page = await self._base.answer(connection, query, formula)
+        page, passed = await first_ready(
+            self._quick, lambda engine: engine.answer(connection, query, formula, at_any_age=False)
+        )
+        page = page or await self._base.answer(connection, query, formula)
         return dataclasses.replace(page, warnings=(*page.warnings, *passed))
+
+
+class AutoFacets:
+    """Counts facets by whichever engine is ready."""
+
+    name = "auto"
+
+    def __init__(self, quick: Sequence[FacetCounter], base: FacetCounter) -> None:
+        self._quick = quick
+        self._base = base
+
+    async def facets(
+        self, connection: Connection, formula: Formula, asked: FacetsAsked, *, at_any_age: bool = True
+    ) -> FacetAnswer:
+        """The facets among the hits of `formula`."""
+        found, passed = await first_ready(
+            self._quick, lambda counter: counter.facets(connection, formula, asked, at_any_age=False)
+        )
+        found = found or await self._base.facets(connection, formula, asked)
+        return dataclasses.replace(found, warnings=(*found.warnings, *passed))

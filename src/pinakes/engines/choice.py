@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypeAlias, get_args
+import dataclasses
+from typing import Literal, Protocol, TypeAlias, cast, get_args
 
-from pinakes.engines.auto import AutoEngine
+from pinakes.engines.auto import AutoEngine, AutoFacets
 from pinakes.engines.base import BaseEngine
+from pinakes.engines.facets import FacetCounter
 from pinakes.engines.index import IndexEngine
+from pinakes.engines.index_facets import IndexFacets
 from pinakes.engines.index_overlap import IndexOverlap
 from pinakes.engines.matview import MatviewEngine
 from pinakes.engines.overlap import Overlap, TableOverlap
+from pinakes.engines.table_facets import BaseFacets, MatviewFacets
+from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import IndexReader
+from pinakes.query.aspect import Aspect, FacetsAsked, Insight, PageWithFacets
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
@@ -44,6 +50,46 @@ class Engines:
             "matview": matview,
             "base": base,
         }
+        counters = IndexFacets(self.index, settings), MatviewFacets(settings), BaseFacets(settings)
+        self._facets: dict[EngineName, FacetCounter] = {
+            "auto": AutoFacets(counters[:2], counters[2]),
+            "index": counters[0],
+            "matview": counters[1],
+            "base": counters[2],
+        }
+
+    async def answer(
+        self, connection: Connection, query: GalleryQuery, formula: Formula, aspect: Aspect | None, name: EngineName
+    ) -> Page | Insight:
+        """What the engine called `name` says: the page, or the `aspect` wanted.
+
+        Raises: as the engine does.
+        """
+        match aspect:
+            case None:
+                return await self.named(name).answer(connection, query, formula)
+            case FacetsAsked():
+                return (await self.facets(name).facets(connection, formula, aspect)).insight()
+            case PageWithFacets(asked):
+                return await self._page_with_facets(connection, query, formula, asked, name)
+
+    async def _page_with_facets(
+        self, connection: Connection, query: GalleryQuery, formula: Formula, asked: FacetsAsked, name: EngineName
+    ) -> Page:
+        """Both by one engine, so that they are of one state."""
+        page = await self.named(name).answer(connection, query, formula)
+        try:
+            found = await self._facets[cast("EngineName", page.engine)].facets(connection, formula, asked)
+        except ReadModelNotReady:
+            if name != "auto":
+                raise
+            page = await self.named("base").answer(connection, query, formula)
+            found = await self.facets("base").facets(connection, formula, asked)
+        return dataclasses.replace(page, facets=found.insight().said)
+
+    def facets(self, name: EngineName) -> FacetCounter:
+        """What counts facets for the engine called `name`."""
+        return self._facets[name]
 
     def named(self, name: EngineName) -> Engine:
         """The engine called `name`."""

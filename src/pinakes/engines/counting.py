@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from asyncpg import Record
 from asyncpg.exceptions import QueryCanceledError
 
 from pinakes.query.item import TotalKind
@@ -18,13 +19,21 @@ async def count_within(
 
     Without `scan`, whole tables are read only where no index can serve.
     """
+    rows = await fetch_within(connection, sql, compiler, budget_ms, scan=scan)
+    return (at_least, "lower_bound") if rows is None else (cast("int", rows[0][0]), "exact")
+
+
+async def fetch_within(
+    connection: Connection, sql: str, compiler: Compiler, budget_ms: int, *, scan: bool = True
+) -> list[Record] | None:
+    """The rows of `sql`; None where they take longer than `budget_ms`. `scan` as above."""
     await connection.execute(f"SAVEPOINT counting; SET LOCAL statement_timeout = {int(budget_ms)}")
     if not scan:
         await connection.execute("SET LOCAL enable_seqscan = off")
     try:
-        return cast("int", await connection.fetchval(sql, *compiler.values)), "exact"
+        return await connection.fetch(sql, *compiler.values)
     except QueryCanceledError:
-        return at_least, "lower_bound"
+        return None
     finally:
         # Also takes the settings back to what they were for the transaction.
         await connection.execute("ROLLBACK TO counting")

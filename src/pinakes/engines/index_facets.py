@@ -7,50 +7,58 @@ Only what the viewer may see is counted, because visibility is part of the formu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 from pyroaring import BitMap
 
-from pinakes.bitmap.facets import (
-    FORWARD_LIMIT,
-    SAMPLE,
-    FacetKind,
-    Facets,
-    count_forward,
-    top_tags,
-)
-from pinakes.engines.index import IndexEngine
-from pinakes.index.reader import IndexReader, State
+from pinakes.bitmap.facets import BUDGET, FORWARD_LIMIT, SAMPLE, Facets, count_forward, top_tags
+from pinakes.engines.facets import Facet, FacetAnswer
+from pinakes.engines.index import NAME, IndexEngine
+from pinakes.errors import ReadModelNotReady
+from pinakes.index.reader import IndexReader, RequestSource, State
+from pinakes.query.aspect import FacetsAsked
 from pinakes.query.formula import Formula
+from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.view.reading import DEFAULT_STALENESS_S
 
 _SQL = load("rows", "pinakes.index.sql")
 
 
-@dataclass(frozen=True, slots=True)
-class Facet:
-    """A tag and how many of the hits carry it."""
+class IndexFacets:
+    """Counts in the bitmap index."""
 
-    id: int
-    name: str
-    category: str
-    count: int
+    name = NAME
 
+    def __init__(self, engine: IndexEngine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
 
-@dataclass(frozen=True, slots=True)
-class FacetAnswer:
-    """The most frequent tags, most frequent first; `total_count` is the number of hits."""
+    async def facets(
+        self, connection: Connection, formula: Formula, asked: FacetsAsked, *, at_any_age: bool = True
+    ) -> FacetAnswer:
+        """The facets among the hits of `formula`.
 
-    facets: tuple[Facet, ...]
-    kind: FacetKind
-    total_count: int
-    epoch: int
+        Raises:
+            ReadModelNotReady: there is no index for this snapshot, it is too old and not `at_any_age`,
+                or too many documents are in doubt.
+        """
+        state = await self._engine.reader.state(connection)
+        allowed = self._settings.max_staleness_seconds or DEFAULT_STALENESS_S
+        if not at_any_age and state.age_s > allowed:
+            raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
+        return await facets(self._engine, connection, formula, limit=asked.limit, category=asked.category, state=state)
 
 
 async def facets(
-    engine: IndexEngine, connection: Connection, formula: Formula, *, limit: int = 20, category: str | None = None
+    engine: IndexEngine,
+    connection: Connection,
+    formula: Formula,
+    *,
+    limit: int = 20,
+    category: str | None = None,
+    state: State | None = None,
 ) -> FacetAnswer:
     """The `limit` most frequent tags, of one category or of all. `connection` is in a snapshot.
 
@@ -58,7 +66,7 @@ async def facets(
         ReadModelNotReady: there is no index for this snapshot, or too many documents are in doubt.
     """
     reader = engine.reader
-    state = await reader.state(connection)
+    state = state or await reader.state(connection)
     hits = await engine.hits(connection, state, formula)
     allowed = await _allowed(connection, category)
     if len(hits) <= FORWARD_LIMIT:
@@ -71,7 +79,7 @@ async def facets(
         for each in found.counts
         if each.tag in shown
     )
-    return FacetAnswer(listed, found.kind, len(hits), state.epoch)
+    return FacetAnswer(listed, found.kind, len(hits), "exact", len(hits), NAME, state.at, state.epoch)
 
 
 async def _by_intersection(
@@ -90,8 +98,12 @@ async def _by_intersection(
     chosen = Random(len(hits)).sample(range(len(hits)), SAMPLE)  # noqa: S311
     sampled = count_forward(await _tags_of(connection, [hits[place] for place in chosen]), 3 * limit, allowed)
     hints = [each.tag for each in sampled.counts]
+    budget = max(BUDGET, 5 * limit)
 
-    return await reader.run(connection, state, lambda source: top_tags(source, hits, ranked, limit, hints=hints))
+    def work(source: RequestSource) -> Facets:
+        return top_tags(source, hits, ranked, limit, hints=hints, budget=budget)
+
+    return await reader.run(connection, state, work)
 
 
 async def _tags_of(connection: Connection, docs: list[int]) -> list[list[int]]:

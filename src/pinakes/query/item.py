@@ -6,6 +6,7 @@ a page at most `MAX_PAGE_SIZE` of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -52,7 +53,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of an answer. `page` is None when a cursor was followed; `query` is `q` as it was understood."""
+    """One page of an answer. `page` is None when a cursor was followed; `query` is `q` as it was understood.
+
+    `facets` is what an answer about facets says, where they were asked for beside the page.
+    """
 
     items: tuple[Item, ...]
     total_count: int
@@ -67,6 +71,7 @@ class Page:
     as_of: datetime
     epoch: int | None = None
     query: str | None = None
+    facets: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = field(default=())
 
     @property
