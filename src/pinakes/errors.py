@@ -253,6 +253,14 @@ class SettingsError(PinakesError):
     hint = "docs/configuration.md lists every setting."
 
 
+class Unreachable(PinakesError):
+    """The server that was to be measured does not answer."""
+
+    code = "PK602"
+    status = 502
+    hint = "Start it, or give its address: `pinakes load server http://127.0.0.1:8000`."
+
+
 class ImportFailed(PinakesError):
     """The import cannot go on."""
 

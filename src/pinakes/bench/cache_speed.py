@@ -14,17 +14,15 @@ pipelining), so that it costs little beside the server. Rates are medians of the
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import statistics
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
 
+from pinakes.bench.load.servers import command, environment, free_port
 from pinakes.query.sources import SOURCES
 from pinakes.settings import Settings
 from pinakes.store.pool import open_pool
@@ -88,21 +86,6 @@ async def _rate(port: int, path: str, seconds: float) -> float:
     return rate
 
 
-def _serve(settings: Settings, body: Path, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--workers", "1"]
-    command += ["--loop", "uvloop", "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
-    command += ["pinakes.api.yardstick:app"]
-    environment = {**os.environ, **settings.environment(), "PINAKES_BENCH_BODY": str(body)}
-    return subprocess.Popen(command, env=environment)  # noqa: S603
-
-
-def _port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
-
-
 async def _ready(port: int) -> bytes:
     """Waits until the page comes from the cache; its body."""
     deadline = time.monotonic() + 60
@@ -127,8 +110,8 @@ async def measure(settings: Settings, folder: Path, seconds: float) -> dict[str,
         chosen = settings.model_copy(update={"cache_process_bytes": held, "engine": "base"})
         # The first start shows what the page is, the second serves it from a variable as well.
         for last in (False, True):
-            port = _port()
-            server = _serve(chosen, file, port)
+            port = free_port()
+            server = subprocess.Popen(command("granian", port), env=environment(chosen, file))  # noqa: ASYNC220, S603
             try:
                 body = await _ready(port)
                 file.write_bytes(body)

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "index": "index",
     "cache": "cache",
     "check": "check",
+    "load": "load",
     "token": "token",
 }
 

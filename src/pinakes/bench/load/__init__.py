@@ -1,0 +1,1 @@
+"""HTTP load at a constant arrival rate, against a server that runs."""
