@@ -19,6 +19,7 @@ from pinakes.cache.stamp import of_the_read_model, read_stamp, stamp_for
 from pinakes.engines.base import BaseEngine
 from pinakes.engines.choice import EngineName, Engines
 from pinakes.engines.overlap import Overlap
+from pinakes.engines.trace import Trace
 from pinakes.errors import SettingsError, StoreError
 from pinakes.figures.recorder import Recorder
 from pinakes.query.aspect import Aspect
@@ -110,16 +111,18 @@ class ContentService:
         *,
         engine: EngineName | None = None,
         aspect: Aspect | None = None,
+        explain: bool = False,
     ) -> Answer:
         """The same as a finished body, from the cache where that is right; never where an `engine` is named.
 
-        With an `aspect`, that is answered: facets, say, in place of the page or beside it.
+        With an `aspect`, that is answered: facets, say, in place of the page or beside it. `explain` has the
+        engine asked and tells what that took, private items included; it is for administrators.
 
         Raises: as `get_unified_content_paginated`, and ReadModelNotReady where the named engine cannot answer.
         """
         began = perf_counter()
-        if engine is not None:
-            answer = finished(await self._read(_about(query), aspect, engine=engine))
+        if engine is not None or explain:
+            answer = finished(await self._read(_about(query), aspect, engine=engine, explain=explain))
         else:
             answer = await self._reader.answer(query, fresh, aspect)
         if aspect is None or aspect.paged:
@@ -147,11 +150,13 @@ class ContentService:
         *,
         timeout_ms: int | None = None,
         engine: EngineName | None = None,
+        explain: bool = False,
     ) -> Reading:
         """What the engine says, all from one snapshot."""
         began, paged = perf_counter(), aspect is None or aspect.paged
         try:
-            reading = await self._computed(query, aspect, timeout_ms, engine or self._settings.engine)
+            trace = Trace(detailed=explain)
+            reading = await self._computed(query, aspect, timeout_ms, engine or self._settings.engine, trace)
         except StoreError:
             if paged:
                 self.figures.computed("failed", perf_counter() - began, query, lambda: text_of(query))
@@ -161,21 +166,25 @@ class ContentService:
         return reading
 
     async def _computed(
-        self, query: GalleryQuery, aspect: Aspect | None, timeout_ms: int | None, name: EngineName
+        self, query: GalleryQuery, aspect: Aspect | None, timeout_ms: int | None, name: EngineName, trace: Trace
     ) -> Reading:
         async with snapshot(self._pool, timeout_ms or self._settings.statement_timeout_ms) as connection:
+            trace.mark("begin")
             understood = await self._understood(connection, query)
-            told = await self._engines.answer(connection, query, understood.formula, aspect, name)
+            trace.mark("names")
+            told = await self._engines.answer(connection, query, understood.formula, aspect, name=name, trace=trace)
             base = told.engine == BaseEngine.name
             depends = understood.formula if aspect is None or not aspect.wide else visible_to(query.viewer)
             stamp = await stamp_for(connection, depends) if base else await read_stamp(connection)
+            trace.mark("stamp")
         told = dataclasses.replace(
             told,
             query=query.q or None,
             warnings=(*understood.warnings, *told.warnings),
             epoch=stamp.epoch if stamp.policy else None,
         )
-        return Reading(told, stamp if base else of_the_read_model(stamp), understood)
+        explained = {"formula": str(understood.formula), **trace.figures()} if trace.detailed else None
+        return Reading(told, stamp if base else of_the_read_model(stamp), understood, trace.stages, explained)
 
     async def get(self, source: Source, item_id: int, viewer: int | None) -> Item:
         """One item.

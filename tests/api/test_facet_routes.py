@@ -133,3 +133,10 @@ async def test_private_items_are_in_nobody_elses_stored_facets(cached: httpx.Asy
     assert owner["total_count"] > public["total_count"] == stranger["total_count"]
     assert _counts(public) == _counts(stranger)
     assert sum(_counts(owner).values()) - sum(_counts(public).values()) == owner["total_count"] - public["total_count"]
+
+
+async def test_a_stored_answer_says_so_and_tells_no_stages(cached: httpx.AsyncClient) -> None:
+    for path in (f"{FACETS}?tag=3&tag_match=all", f"{UNIFIED}?tag=3&tag_match=all"):
+        miss, hit = await cached.get(path), await cached.get(path)
+        assert miss.headers["server-timing"].startswith("cache;desc=MISS, begin;dur=")
+        assert hit.headers["server-timing"] == "cache;desc=HIT"

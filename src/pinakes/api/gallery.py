@@ -7,10 +7,11 @@ finished from the service, out of the cache or fresh from the engine; here it on
     X-Cache   HIT, MISS, STALE (right a moment ago), BYPASS (asked for), DEGRADED (no cache to ask)
     Age       seconds since the answer was computed
     ETag      what the answer says; its age and how it came about do not count
+    Server-Timing  where it comes from, and where the time went if it was computed
 
 `use_cache=false` and `Cache-Control: no-store` keep out of the cache altogether, `no-cache` and
 `max-age=0` have the answer computed and kept, `max-age=N` takes none that is older. `engine=…` asks one
-engine, past the cache; only administrators may.
+engine, `explain=true` tells what the answer took; both go past the cache, and only administrators may.
 """
 
 from __future__ import annotations
@@ -51,30 +52,42 @@ async def unified(request: Request) -> Response:
     odd = b"%" in raw
     engine = _told(raw, "engine") if odd or b"engine" in raw else None
     with_facets = (odd or b"include_facets" in raw) and _told(raw, "include_facets") == "true"
-    return await answered(request, identity, query, engine=engine, aspect=_WITH_FACETS if with_facets else None)
+    aspect = _WITH_FACETS if with_facets else None
+    explain = (odd or b"explain" in raw) and _told(raw, "explain") == "true"
+    return await answered(request, identity, query, engine=engine, aspect=aspect, explain=explain)
 
 
 async def answered(
-    request: Request, identity: Identity, query: GalleryQuery, *, engine: str | None, aspect: Aspect | None
+    request: Request,
+    identity: Identity,
+    query: GalleryQuery,
+    *,
+    aspect: Aspect | None,
+    engine: str | None = None,
+    explain: bool = False,
 ) -> Response:
     """The answer to `query`, from the cache or the engine, as the request's headers have it.
 
     Raises:
-        Forbidden: an engine is named by somebody who is no administrator.
+        Forbidden: an engine is named, or an explanation asked for, by somebody who is no administrator.
     """
     service = state_of(request).service
     headers = request.headers
-    if engine is not None and ADMIN not in identity.scopes:
-        raise Forbidden(f"Choosing the engine needs the scope {ADMIN}.", parameter="engine", allowed=[ADMIN])
+    admin = ADMIN in identity.scopes
+    if (engine is not None or explain) and not admin:
+        what, name = ("Choosing the engine", "engine") if engine is not None else ("An explanation", "explain")
+        raise Forbidden(f"{what} needs the scope {ADMIN}.", parameter=name, allowed=[ADMIN])
     freshness = _freshness(request.scope["query_string"], headers.get("cache-control", ""))
-    answer = await service.answer(query, freshness, engine=cast("EngineName | None", engine), aspect=aspect)
+    answer = await service.answer(
+        query, freshness, engine=cast("EngineName | None", engine), aspect=aspect, explain=explain
+    )
     encoding = _negotiate(headers.get("accept-encoding", ""))
     wanted = headers.get("if-none-match")
     if wanted is not None and _matches(wanted, answer.etag):
         if service.cache is not None:
             service.cache.counters.count("not_modified", "all")
-        return Finished(b"", 304, _headers(answer, None))
-    return Finished(answer.body(encoding), 200, _headers(answer, encoding))
+        return Finished(b"", 304, _headers(answer, None, fine=admin))
+    return Finished(answer.body(encoding), 200, _headers(answer, encoding, fine=admin))
 
 
 class Finished(Response):
@@ -89,13 +102,14 @@ class Finished(Response):
             headers.append((b"content-length", b"%d" % len(body)))
 
 
-def _headers(answer: Answer, encoding: Encoding | None) -> list[tuple[bytes, bytes]]:
+def _headers(answer: Answer, encoding: Encoding | None, *, fine: bool) -> list[tuple[bytes, bytes]]:
     """Answers differ by who asks and change at any time, so they may be kept but must be asked about."""
     headers = [
         (b"etag", answer.etag.encode()),
         (b"x-cache", answer.x_cache.encode()),
         (b"cache-control", b"private, no-cache"),
         (b"vary", b"authorization, accept-encoding"),
+        (b"server-timing", answer.server_timing(fine=fine).encode()),
     ]
     if answer.from_cache:
         headers.append((b"age", b"%d" % answer.entry.age_s(answer.now_ms)))

@@ -114,6 +114,7 @@ SCHEMAS: dict[str, Any] = {
             **_CACHED,
         },
         facets=_object(_FACETS),
+        explain={"type": "object", "description": "What the answer took, where `explain=true` asked for it."},
     ),
     "Facets": _object({**_FACETS, **_CAME, **_CACHED}),
     "Suggestions": _object({"suggestions": _listed(_SUGGESTION), "warnings": _listed(_TEXT)}),

@@ -155,6 +155,9 @@ UNIFIED: tuple[Parameter, ...] = (
     *SORTING,
     *FILTERS,
     _choice("include_facets", "Whether `facets` come with the page: the 20 tags on most hits.", _YES_NO, "false"),
+    _choice(
+        "explain", "Whether the answer says what it took; past the cache; needs the scope `admin`.", _YES_NO, "false"
+    ),
     *ANSWERING,
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from pinakes.cache.entry import Entry
@@ -22,22 +23,27 @@ class Computed:
     """What the engine brings: the body up to its tail, what it says, and the state it was read from.
 
     `question` is the one its snapshot understood, which can differ from the one asked when a tag
-    came or went meanwhile. `created_ms` is filled in by the cache.
+    came or went meanwhile. `stages`: where the time went, in milliseconds.
     """
 
     question: Question
     constant: bytes
     etag: bytes
     stamp: Stamp
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer and where it comes from. `entry` is not in Redis when it could not be stored."""
+    """An answer and where it comes from. `entry` is not in Redis when it could not be stored.
+
+    `stages`: where the time went when it was computed, in milliseconds; nothing where it was stored before.
+    """
 
     entry: Entry
     source: Source
     now_ms: int
+    stages: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def from_cache(self) -> bool:
@@ -52,6 +58,14 @@ class Answer:
     def body(self, encoding: Encoding) -> bytes:
         """The finished body."""
         return self.entry.body(encoding, self.now_ms, from_cache=self.from_cache)
+
+    def server_timing(self, *, fine: bool = False) -> str:
+        """Where it comes from and, if it was computed, the stages; in whole milliseconds unless `fine`.
+
+        Whole ones, because finer times would tell what lies beside the items one may see.
+        """
+        stages = (f"{stage};dur={ms:.2f}" if fine else f"{stage};dur={ms:.0f}" for stage, ms in self.stages.items())
+        return ", ".join((f"cache;desc={self.x_cache}", *stages))
 
     @property
     def x_cache(self) -> str:

@@ -10,6 +10,7 @@ is on the hot path: 1,000 items of 12 tags take some milliseconds. Times are UTC
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -66,13 +67,18 @@ def item(shown: Item) -> dict[str, Any]:
     }
 
 
-def write(told: Page | Insight, understood: tuple[str, ...] | None = None) -> tuple[bytes, bytes]:
+def write(
+    told: Page | Insight, understood: tuple[str, ...] | None = None, *, explained: Mapping[str, Any] | None = None
+) -> tuple[bytes, bytes]:
     """The body of an answer up to its tail, and the digest of what it says.
 
-    `understood`: those of its warnings that belong to what it says; the others tell how it came about.
+    `understood`: those of its warnings that belong to what it says; the others tell how it came about, as does
+    what is `explained`.
     """
     said = to_json({**(_page(told) if isinstance(told, Page) else told.said), "query": told.query})[:-1]
-    came = to_json({"warnings": told.warnings, "engine": told.engine, "as_of": told.as_of, "epoch": told.epoch})
+    why = {} if explained is None else {"explain": explained}
+    how = {"warnings": told.warnings, "engine": told.engine, "as_of": told.as_of, "epoch": told.epoch}
+    came = to_json({**how, **why})
     digest = hashlib.blake2b(said, digest_size=12)
     digest.update(to_json(told.warnings if understood is None else understood))
     return b"%b,%b" % (said, came[1:-1]), digest.digest()

@@ -293,7 +293,7 @@ class ResultCache:
         entry = await self._compose(computed, created_ms, cost_ms, keep=keep)
         if keep:
             await self._store(computed, entry)
-        return Answer(entry, source, max(self.mirror.latest_ms(), created_ms))
+        return Answer(entry, source, max(self.mirror.latest_ms(), created_ms), computed.stages)
 
     async def _compose(self, computed: Computed, created_ms: int, cost_ms: int, *, keep: bool) -> Entry:
         entry = Entry(

@@ -7,9 +7,10 @@ snapshot understood, so an entry never says more than its snapshot knew.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -28,11 +29,16 @@ from pinakes.query.item import Page
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an engine answered, the state it is of, and what its snapshot understood."""
+    """What an engine answered, the state it is of, and what its snapshot understood.
+
+    `stages`: where the time went, in milliseconds. `explained`: what else it took, where that was asked.
+    """
 
     told: Page | Insight
     stamp: Stamp
     understood: Understood
+    stages: Mapping[str, float] = field(default_factory=dict)
+    explained: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +171,14 @@ class CachedReader:
         reading = await self._compute(query, aspect)
         question = self._remember(cache, query, aspect, reading.understood, learnt_ms)
         constant, etag = body.write(reading.told, reading.understood.warnings)
-        return Computed(question, constant, etag, reading.stamp)
+        return Computed(question, constant, etag, reading.stamp, reading.stages)
 
 
 def finished(reading: Reading) -> Answer:
     """`reading` as an answer that never saw a cache."""
-    constant, etag = body.write(reading.told, reading.understood.warnings)
+    constant, etag = body.write(reading.told, reading.understood.warnings, explained=reading.explained)
     entry = Entry(text="", epoch=0, created_ms=0, ttl_s=0, cost_ms=0, exact=False, etag=etag, constant=constant)
-    return Answer(entry, "bypass", 0)
+    return Answer(entry, "bypass", 0, reading.stages)
 
 
 def text_of(query: GalleryQuery) -> str:
@@ -194,5 +200,5 @@ def query_of(text: str) -> GalleryQuery | None:
     return GalleryQuery(**told)
 
 
-_DEFAULTS = {field.name: field.default for field in fields(GalleryQuery)}
+_DEFAULTS = {each.name: each.default for each in fields(GalleryQuery)}
 _FIELDS = tuple(name for name in _DEFAULTS if name not in ("viewer", "user_id", "cursor"))

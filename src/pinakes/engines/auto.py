@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from pinakes.engines.base import BaseEngine
 from pinakes.engines.facets import FacetAnswer, FacetCounter
+from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
 from pinakes.query.aspect import FacetsAsked
 from pinakes.query.formula import Formula
@@ -37,7 +38,13 @@ class ReadModelEngine(Protocol):
     name: str
 
     async def answer(
-        self, connection: Connection, query: GalleryQuery, formula: Formula, *, at_any_age: bool = True
+        self,
+        connection: Connection,
+        query: GalleryQuery,
+        formula: Formula,
+        *,
+        at_any_age: bool = True,
+        trace: Trace | None = None,
     ) -> Page:
         """The page, or ReadModelNotReady."""
         ...
@@ -63,16 +70,18 @@ class AutoEngine:
         self._quick = quick
         self._base = base
 
-    async def answer(self, connection: Connection, query: GalleryQuery, formula: Formula) -> Page:
+    async def answer(
+        self, connection: Connection, query: GalleryQuery, formula: Formula, *, trace: Trace | None = None
+    ) -> Page:
         """The page `query` asks for; `engine` says who answered, `warnings` why not a quicker one.
 
         Raises:
             InvalidCursor: the cursor is not ours or belongs to another query.
         """
         page, passed = await first_ready(
-            self._quick, lambda engine: engine.answer(connection, query, formula, at_any_age=False)
+            self._quick, lambda engine: engine.answer(connection, query, formula, at_any_age=False, trace=trace)
         )
-        page = page or await self._base.answer(connection, query, formula)
+        page = page or await self._base.answer(connection, query, formula, trace=trace)
         return dataclasses.replace(page, warnings=(*page.warnings, *passed))
 
 

@@ -14,6 +14,7 @@ from pinakes.engines.index_overlap import IndexOverlap
 from pinakes.engines.matview import MatviewEngine
 from pinakes.engines.overlap import Overlap, TableOverlap
 from pinakes.engines.table_facets import BaseFacets, MatviewFacets
+from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import IndexReader
 from pinakes.query.aspect import Aspect, FacetsAsked, Insight, PageWithFacets
@@ -31,8 +32,10 @@ ENGINE_NAMES: tuple[EngineName, ...] = get_args(EngineName)
 class Engine(Protocol):
     """Answers gallery queries in the snapshot it is given."""
 
-    async def answer(self, connection: Connection, query: GalleryQuery, formula: Formula) -> Page:
-        """The page `query` asks for, `formula` being its meaning."""
+    async def answer(
+        self, connection: Connection, query: GalleryQuery, formula: Formula, *, trace: Trace | None = None
+    ) -> Page:
+        """The page `query` asks for, `formula` being its meaning; `trace` is told what it took."""
         ...
 
 
@@ -59,33 +62,37 @@ class Engines:
         }
 
     async def answer(
-        self, connection: Connection, query: GalleryQuery, formula: Formula, aspect: Aspect | None, name: EngineName
+        self,
+        connection: Connection,
+        query: GalleryQuery,
+        formula: Formula,
+        aspect: Aspect | None,
+        *,
+        name: EngineName,
+        trace: Trace,
     ) -> Page | Insight:
-        """What the engine called `name` says: the page, or the `aspect` wanted.
+        """What the engine called `name` says: the page, or the `aspect` wanted. `trace` is told what it took.
 
         Raises: as the engine does.
         """
         match aspect:
             case None:
-                return await self.named(name).answer(connection, query, formula)
+                return await self.named(name).answer(connection, query, formula, trace=trace)
             case FacetsAsked():
-                return (await self.facets(name).facets(connection, formula, aspect)).insight()
+                found = await self.facets(name).facets(connection, formula, aspect)
+                trace.mark("facets")
+                return found.insight()
             case PageWithFacets(asked):
-                return await self._page_with_facets(connection, query, formula, asked, name)
-
-    async def _page_with_facets(
-        self, connection: Connection, query: GalleryQuery, formula: Formula, asked: FacetsAsked, name: EngineName
-    ) -> Page:
-        """Both by one engine, so that they are of one state."""
-        page = await self.named(name).answer(connection, query, formula)
-        try:
-            found = await self._facets[cast("EngineName", page.engine)].facets(connection, formula, asked)
-        except ReadModelNotReady:
-            if name != "auto":
-                raise
-            page = await self.named("base").answer(connection, query, formula)
-            found = await self.facets("base").facets(connection, formula, asked)
-        return dataclasses.replace(page, facets=found.insight().said)
+                page = await self.named(name).answer(connection, query, formula, trace=trace)
+                try:
+                    found = await self._facets[cast("EngineName", page.engine)].facets(connection, formula, asked)
+                except ReadModelNotReady:
+                    if name != "auto":
+                        raise
+                    # Both by one engine, so that they are of one state.
+                    return await self.answer(connection, query, formula, aspect, name="base", trace=trace)
+                trace.mark("facets")
+                return dataclasses.replace(page, facets=found.insight().said)
 
     def facets(self, name: EngineName) -> FacetCounter:
         """What counts facets for the engine called `name`."""

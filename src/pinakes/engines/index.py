@@ -95,7 +95,6 @@ class IndexEngine:
             ReadModelNotReady: there is no index for this snapshot, it is too old and not `at_any_age`,
                 or too many documents are in doubt.
         """
-        counted = trace is not None
         trace = trace or Trace()
         cursor = self._codec.decode(query.cursor, formula, query.sort_field, query.sort_order) if query.cursor else None
         state = await self._reader.state(connection)
@@ -106,7 +105,7 @@ class IndexEngine:
         state.work = trace.work
         asked = _Request(connection, state, query, cursor, trace)
         found = await self._find(asked, formula)
-        if counted:
+        if trace.detailed:
             self._reader.count_operands(state)
         page = await self._page(asked, formula, found)
         trace.mark("page")
@@ -135,7 +134,7 @@ class IndexEngine:
 
     async def explain(self, connection: Connection, query: GalleryQuery, formula: Formula) -> dict[str, Any]:
         """What an answer takes: stages in milliseconds, operands, hits, the window, what had to be loaded."""
-        trace = Trace()
+        trace = Trace(detailed=True)
         await self.answer(connection, query, formula, trace=trace)
         return {"formula": str(formula), **trace.figures(), "memory": self._reader.figures()}
 

@@ -14,6 +14,7 @@ from pinakes.engines.base_plan import BranchPlan, choose, required_words, tags_o
 from pinakes.engines.base_sql import collected
 from pinakes.engines.counting import count_within
 from pinakes.engines.selection import Selection, finish
+from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import Formula, Nothing
@@ -41,7 +42,13 @@ class MatviewEngine:
         self._settings = settings
 
     async def answer(
-        self, connection: Connection, query: GalleryQuery, formula: Formula, *, at_any_age: bool = True
+        self,
+        connection: Connection,
+        query: GalleryQuery,
+        formula: Formula,
+        *,
+        at_any_age: bool = True,
+        trace: Trace | None = None,
     ) -> Page:
         """The page `query` asks for, `formula` being its meaning. `connection` is in a snapshot.
 
@@ -49,6 +56,7 @@ class MatviewEngine:
             InvalidCursor: the cursor is not ours or belongs to another query.
             ReadModelNotReady: there is none, or not `at_any_age` and it is older than allowed.
         """
+        trace = trace or Trace()
         cursor = self._codec.decode(query.cursor, formula, query.sort_field, query.sort_order) if query.cursor else None
         state = await hold(connection)
         allowed = max_staleness_s(self._settings, state)
@@ -56,13 +64,16 @@ class MatviewEngine:
             raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
         walk = Walk.of(query.sort_field, query.sort_order, cursor)
         plan = await self._plan(connection, query, formula)
+        trace.facts["plan"] = {"rule": plan.rule, "driver": list(plan.driver)}
+        trace.mark("plan")
         if plan.rule == "nothing":
             selection = Selection([], False, False, 0, "exact")
         elif plan.rule == "walk_order":
-            selection = await self._walked(connection, query, walk, formula)
+            selection = await self._walked(connection, query, walk, formula, trace)
         else:
             selection = await self._driven(connection, query, walk, formula)
-        return await finish(
+            trace.mark("select")
+        page = await finish(
             connection,
             query,
             formula,
@@ -74,6 +85,8 @@ class MatviewEngine:
             epoch=state.epoch,
             read=hydrate,
         )
+        trace.mark("page")
+        return page
 
     async def _plan(self, connection: Connection, query: GalleryQuery, formula: Formula) -> BranchPlan:
         if isinstance(formula, Nothing):
@@ -99,7 +112,9 @@ class MatviewEngine:
         other_side = rows[0]["beyond"] if walk.start is not None else query.page > 1
         return Selection(keys, len(keys) > query.page_size, other_side, rows[0]["total"], "exact")
 
-    async def _walked(self, connection: Connection, query: GalleryQuery, walk: Walk, formula: Formula) -> Selection:
+    async def _walked(
+        self, connection: Connection, query: GalleryQuery, walk: Walk, formula: Formula, trace: Trace
+    ) -> Selection:
         """The page from the sort order's index; the total apart, within its budget."""
         compiler = Compiler()
         sql = matview_sql.walked(compiler, walk, formula, query.page_size + 1, _offset(query))
@@ -110,9 +125,11 @@ class MatviewEngine:
             compiler = Compiler()
             behind = matview_sql.walked(compiler, walk.opposite(), formula, 1, 0)
             other_side = bool(await connection.fetch(behind, *compiler.values))
-        elif (keys or query.page == 1) and len(keys) <= query.page_size:
+        trace.mark("select")
+        if walk.start is None and (keys or query.page == 1) and len(keys) <= query.page_size:
             return Selection(keys, False, other_side, _offset(query) + len(keys), "exact")
         total, kind = await self._count(connection, formula, at_least=_offset(query) + len(keys) if keys else 0)
+        trace.mark("count")
         return Selection(keys, len(keys) > query.page_size, other_side, total, kind)
 
     async def _count(self, connection: Connection, formula: Formula, at_least: int) -> tuple[int, TotalKind]:

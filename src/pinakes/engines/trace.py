@@ -16,9 +16,11 @@ from pinakes.index.work import Work
 class Trace:
     """Where the time of one answer went, in milliseconds, and what it took.
 
-    `rechecked`: documents whose rows were looked at because bitmaps could not decide. `facts`: what
-    else an engine tells.
+    `detailed`: also what takes time to count. `rechecked`: documents whose rows were looked at because
+    bitmaps could not decide. `facts`: what else an engine tells.
     """
+
+    detailed: bool = False
 
     stages: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +47,3 @@ class Trace:
             "rechecked": self.rechecked,
             **self.facts,
         }
-
-    def server_timing(self) -> str:
-        """The stages as the value of a `Server-Timing` header."""
-        return ", ".join(f"{stage};dur={ms:.2f}" for stage, ms in self.stages.items())
