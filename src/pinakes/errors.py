@@ -24,7 +24,10 @@
     │   ├── NoSuchRoute     404
     │   ├── MethodNotAllowed 405
     │   ├── BodyTooLarge    413
-    │   └── InvalidJson     400
+    │   ├── InvalidJson     400
+    │   ├── Overloaded      503   more at once than can be served
+    │   ├── TooManyRequests 429   more from one caller than the settings allow
+    │   └── BodyTooSlow     408
     ├── EmbeddedError             the servers Pinakes runs itself
     └── SettingsError, ImportFailed
 
@@ -304,3 +307,27 @@ class InvalidJson(RequestError):
 
     code = "PK704"
     hint = "Send one JSON object, encoded in UTF-8."
+
+
+class Overloaded(RequestError):
+    """More requests come at once than can be served in time."""
+
+    code = "PK705"
+    status = 503
+    hint = "Try again after the seconds in Retry-After."
+
+
+class TooManyRequests(RequestError):
+    """You ask more often than `rate-limit-per-second` allows."""
+
+    code = "PK706"
+    status = 429
+    hint = "Wait for the seconds in Retry-After; the limit is on searches that cost much, for each caller."
+
+
+class BodyTooSlow(RequestError):
+    """The request body did not come within `body-timeout-seconds`."""
+
+    code = "PK707"
+    status = 408
+    hint = "Send the body in one go."

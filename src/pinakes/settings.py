@@ -79,6 +79,12 @@ class Settings(BaseSettings):
     # Talking to PostgreSQL
     pool_min_size: int = Field(1, ge=0, le=1000, description="Connections each process keeps open")
     pool_max_size: int = Field(10, ge=1, le=1000, description="Most connections of each process")
+    pool_max_waiting: int = Field(
+        100, ge=0, le=100_000, description="Most requests of each process that wait for a connection; then 503"
+    )
+    pool_wait_ms: int = Field(
+        2000, ge=1, le=3_600_000, description="Milliseconds a request waits for a connection; then 503"
+    )
     connect_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds a new connection may take")
     statement_timeout_ms: int = Field(5000, ge=1, le=3_600_000, description="Milliseconds a query may take; then 504")
     count_budget_ms: int = Field(
@@ -90,6 +96,23 @@ class Settings(BaseSettings):
     max_query_bytes: int = Field(65_536, ge=1024, le=1_048_576, description="Longest query string")
     max_search_bytes: int = Field(4096, ge=16, le=1_048_576, description="Longest search term")
     max_body_bytes: int = Field(2_000_000, ge=1024, le=1_073_741_824, description="Longest request body")
+    max_concurrent_requests: int = Field(
+        500, ge=1, le=1_000_000, description="Requests each process works on at a time, waiting ones too; then 503"
+    )
+    body_timeout_seconds: float = Field(30.0, gt=0, le=3600, description="Seconds a request body may take; then 408")
+    rate_limit_per_second: float = Field(
+        0.0,
+        ge=0,
+        le=1_000_000,
+        description="Searches that cost much, a second and a caller, in each process; then 429. 0: no limit",
+    )
+    rate_limit_burst: int = Field(20, ge=1, le=1_000_000, description="How many of them may come at once")
+    client_address_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z-]*$",
+        description="Header in which a proxy of yours puts the caller's address, as `X-Forwarded-For`; its last "
+        "entry counts. Unset: the connection's address",
+    )
     default_page_size: int = Field(25, ge=1, le=1000, description="Items on a page where none is asked for")
     max_page_size: int = Field(1000, ge=1, le=1000, description="Most items on a page")
 
@@ -101,6 +124,12 @@ class Settings(BaseSettings):
     jwt_audience: str | None = Field(None, description="Audience (`aud`) a token must have")
     jwt_issuer: str | None = Field(None, description="Issuer (`iss`) a token must have")
     jwt_leeway_s: float = Field(0.0, ge=0, le=600, description="Seconds of clock difference forgiven")
+    cors_origins: str | None = Field(
+        None, description="Origins whose pages may read the API in a browser, separated by spaces; unset: none"
+    )
+    stats_public: bool = Field(
+        True, description="Statistics and metrics are for everybody; false: for tokens with scope admin"
+    )
     cursor_secret: str | None = Field(
         None, min_length=32, repr=False, description="Key that signs cursors; the same in all processes of one site"
     )

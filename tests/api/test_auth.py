@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from pinakes.api.auth import ANONYMOUS, Authenticator, Identity, make_token
+from pinakes.api.keys import LOOK_S
 from pinakes.errors import NotAuthenticated, SettingsError
 from pinakes.settings import Settings, load_settings
 
@@ -194,6 +195,53 @@ def test_a_jwks_file_without_usable_public_keys_stops_the_start(tmp_path: Path, 
     path.write_text(content)
     with pytest.raises(SettingsError):
         Authenticator(load_settings(jwt_jwks_file=path))
+
+
+def _published(path: Path, *keys: dict[str, Any]) -> None:
+    """Puts a key set in place as a provider's tool does: written beside, then moved."""
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps({"keys": keys}))
+    beside.replace(path)
+
+
+def test_keys_rotate_without_a_restart(tmp_path: Path) -> None:
+    """A new key comes in beside the old one; when the old one goes, its tokens end, remembered or not."""
+    now = 1_000_000.0
+    path = tmp_path / "jwks.json"
+    old, new = _public(RSAAlgorithm, RSA, kid="old"), _public(ECAlgorithm, EC, kid="new")
+    _published(path, old)
+    authenticator = Authenticator(load_settings(jwt_jwks_file=path), clock=lambda: now)
+    by_old = "Bearer " + jwt.encode(claims(exp=2_000_000), RSA, algorithm="RS256", headers={"kid": "old"})
+    by_new = "Bearer " + jwt.encode(claims(exp=2_000_000), EC, algorithm="ES256", headers={"kid": "new"})
+    assert authenticator.identify(by_old).user_id == 7
+    with pytest.raises(NotAuthenticated):
+        authenticator.identify(by_new)
+    _published(path, old, new)
+    now += LOOK_S
+    assert authenticator.identify(by_new).user_id == authenticator.identify(by_old).user_id == 7
+    _published(path, new)
+    now += LOOK_S
+    assert authenticator.identify(by_new).user_id == 7
+    with pytest.raises(NotAuthenticated):
+        authenticator.identify(by_old)
+
+
+@pytest.mark.parametrize("content", ["", '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', None])
+def test_a_damaged_key_set_leaves_the_keys_known_before(
+    tmp_path: Path, content: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1_000_000.0
+    path = tmp_path / "jwks.json"
+    _published(path, _public(RSAAlgorithm, RSA))
+    authenticator = Authenticator(load_settings(jwt_jwks_file=path), clock=lambda: now)
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    now += LOOK_S
+    token = jwt.encode(claims(exp=2_000_000), RSA, algorithm="RS256")
+    assert authenticator.identify(f"Bearer {token}").user_id == 7
+    assert "the keys known so far go on" in caplog.text
 
 
 def test_a_missing_jwks_file_stops_the_start(tmp_path: Path) -> None:

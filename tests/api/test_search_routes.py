@@ -177,8 +177,9 @@ async def test_administration_needs_its_scope(client: httpx.AsyncClient, gallery
         ),
     )
     for method, path in calls:
-        for who in ({}, token(ADA, "content:write", "content:admin")):
-            assert_problem(await client.request(method, path, headers=who, json={}), 403, "PK302")
+        scopes = token(ADA, "content:write", "content:admin")
+        for who, status, code in (({}, 401, "PK301"), (scopes, 403, "PK302")):
+            assert_problem(await client.request(method, path, headers=who, json={}), status, code)
 
 
 async def test_administrators_rename_merge_and_delete(

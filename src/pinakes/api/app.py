@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
@@ -16,6 +17,7 @@ from starlette.routing import Route
 import pinakes
 from pinakes.api import docs_page, encode
 from pinakes.api.guard import Guard
+from pinakes.api.limits import Gate
 from pinakes.api.openapi import description
 from pinakes.api.problem import on_http_exception, on_pinakes_error, problem_response
 from pinakes.api.routes import Handler, by_path, paths
@@ -27,7 +29,8 @@ from pinakes.settings import Settings
 def create_app(settings: Settings) -> FastAPI:
     """The API on the databases of `settings`, which are connected to when it starts.
 
-    The start raises SettingsError, StoreUnavailable or SchemaMismatch where it cannot serve.
+    The start raises SettingsError or SchemaMismatch where it cannot serve. A PostgreSQL that is not there
+    yet may still come.
     """
 
     @asynccontextmanager
@@ -44,7 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(Guard)],
+        middleware=_middleware(settings),
         exception_handlers={PinakesError: on_pinakes_error, HTTPException: on_http_exception},
     )
     openapi = description(pinakes.__version__, paths())
@@ -55,6 +58,26 @@ def create_app(settings: Settings) -> FastAPI:
     app.router.routes += [Route(path, _Methods(methods)) for path, methods in handlers.items()]
     app.openapi = lambda: openapi  # type: ignore[method-assign]
     return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """The layers around the routes, the outermost first."""
+    layers = [Middleware(Guard), Middleware(Gate, most=settings.max_concurrent_requests)]
+    if settings.cors_origins is not None:
+        exposed = ("etag", "age", "x-cache", "location", "retry-after", "x-pinakes-epoch")
+        origins = settings.cors_origins.split()
+        methods, headers = ("GET", "POST", "PATCH", "DELETE"), ("authorization", "if-match", "if-none-match")
+        layers.insert(
+            1,
+            Middleware(
+                CORSMiddleware,
+                allow_origins=origins,
+                allow_methods=methods,
+                allow_headers=headers,
+                expose_headers=exposed,
+            ),
+        )
+    return layers
 
 
 def _fixed(response: Response) -> dict[str, Handler]:

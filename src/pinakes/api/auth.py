@@ -9,7 +9,8 @@ sends a token expects to be somebody.
 
 The algorithm is chosen by the key, never by the token alone: the secret verifies HS256 only, a
 JWKS key only what its type does (RSA: RS256, P-256: ES256, Ed25519: EdDSA). A JWKS file with
-symmetric keys is refused at start. Verified tokens are remembered until they expire, `MEMO` at most.
+symmetric keys is refused at start. Verified tokens are remembered until they expire or the keys change,
+`MEMO` at most.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-import orjson
 from jwt.types import Options
 
+from pinakes.api.keys import Key, KeyRing
 from pinakes.errors import Forbidden, NotAuthenticated, SettingsError
 from pinakes.settings import Settings
 from pinakes.store.content import Author
@@ -63,13 +64,6 @@ class Identity:
 ANONYMOUS = Identity()
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    algorithm: str
-    key_id: str | None
-    key: Any
-
-
 class Authenticator:
     """Turns `Authorization` headers into identities, with the keys of the settings.
 
@@ -80,7 +74,8 @@ class Authenticator:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._clock = clock
-        self._keys = tuple(_keys(settings))
+        self._ring = KeyRing(settings, clock)
+        self._keys = self._ring.keys()
         self._known: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
 
     def identify(self, header: str | None) -> Identity:
@@ -95,6 +90,7 @@ class Authenticator:
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_CHARS:
             raise NotAuthenticated("The Authorization header holds no bearer token.")
+        self._renew()
         known = self._known.get(token)
         if known is not None and self._clock() < known[1]:
             return known[0]
@@ -104,6 +100,13 @@ class Authenticator:
         if len(self._known) > MEMO:
             self._known.popitem(last=False)
         return identity
+
+    def _renew(self) -> None:
+        """A key that is gone must not live on in the tokens remembered."""
+        keys = self._ring.keys()
+        if keys is not self._keys:
+            self._keys = keys
+            self._known.clear()
 
     def _verify(self, token: str) -> tuple[Identity, float]:
         try:
@@ -128,7 +131,7 @@ class Authenticator:
                 failure = error
         raise failure
 
-    def _decode(self, token: str, key: _Key) -> dict[str, Any]:
+    def _decode(self, token: str, key: Key) -> dict[str, Any]:
         """Everything but the times, which follow the injected clock."""
         settings = self._settings
         options: Options = {
@@ -197,38 +200,3 @@ def _reason(error: jwt.PyJWTError) -> str:
     if isinstance(error, jwt.MissingRequiredClaimError):
         return f"it lacks the claim {error.claim}"
     return reasons.get(type(error), "it is malformed")
-
-
-_ALGORITHMS: dict[tuple[str, str | None], str] = {
-    ("RSA", None): "RS256",
-    ("EC", "P-256"): "ES256",
-    ("OKP", "Ed25519"): "EdDSA",
-}
-
-
-def _keys(settings: Settings) -> Iterable[_Key]:
-    if settings.jwt_secret is not None:
-        yield _Key("HS256", None, settings.jwt_secret)
-    if settings.jwt_jwks_file is None:
-        return
-    path = settings.jwt_jwks_file
-    try:
-        listed = orjson.loads(path.read_bytes())["keys"]
-        found = [key for entry in listed if entry.get("use", "sig") == "sig" for key in _jwk(entry)]
-    except OSError as error:
-        raise SettingsError(f"jwt-jwks-file {path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
-        raise SettingsError(f"jwt-jwks-file {path} is no JSON Web Key Set.") from error
-    if not found:
-        raise SettingsError(f"jwt-jwks-file {path} holds no RSA, P-256 or Ed25519 key for signatures.")
-    yield from found
-
-
-def _jwk(entry: Mapping[str, Any]) -> Iterable[_Key]:
-    """The key of a JWKS entry; none where its type verifies nothing we accept."""
-    kind, curve = str(entry.get("kty")), entry.get("crv")
-    if kind == "oct":
-        raise SettingsError("A JWKS file must hold public keys only; this one has a symmetric key.")
-    algorithm = _ALGORITHMS.get((kind, curve))
-    if algorithm is not None and entry.get("alg", algorithm) == algorithm:
-        yield _Key(algorithm, entry.get("kid"), jwt.PyJWK(dict(entry), algorithm=algorithm).key)

@@ -6,18 +6,19 @@ someone disliked); changes of content need it never.
 
 from __future__ import annotations
 
-import orjson
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode
-from pinakes.api.auth import ADMIN
-from pinakes.api.state import identity_of, state_of
+from pinakes.api.items import read_body
+from pinakes.api.state import may_see_statistics, must_administer, state_of
 from pinakes.cache.core import ResultCache
 from pinakes.cache.key import EVERYTHING
 from pinakes.cache.link import CacheFailure
 from pinakes.cache.report import report
-from pinakes.errors import CacheUnusable, Forbidden, InvalidJson, InvalidParameter
+from pinakes.errors import CacheUnusable, InvalidParameter
 
 STATS = "/api/v1/stats/cache"
 INVALIDATE = "/api/v1/admin/cache/invalidate"
@@ -26,6 +27,7 @@ _MOST = 1000
 
 async def stats(request: Request) -> Response:
     """What the cache did and how it is."""
+    may_see_statistics(request)
     cache = state_of(request).service.cache
     told = await report(cache) if cache is not None else {"strategy": "off"}
     return Response(encode.to_json(told), media_type="application/json", headers={"cache-control": "no-store"})
@@ -33,10 +35,8 @@ async def stats(request: Request) -> Response:
 
 async def invalidate(request: Request) -> Response:
     """No stored answer about the given tags and creators, or none at all, is given any more."""
-    identity = identity_of(request)
-    if ADMIN not in identity.scopes:
-        raise Forbidden(f"This needs the scope {ADMIN}.", allowed=[ADMIN])
-    terms = _terms(await request.body())
+    must_administer(request)
+    terms = _terms(await read_body(request))
     await forget(state_of(request).service.cache, terms)
     return Response(encode.to_json({"invalidated": list(terms)}), media_type="application/json")
 
@@ -55,13 +55,9 @@ async def forget(cache: ResultCache | None, terms: tuple[str, ...]) -> None:
         raise CacheUnusable(f"Redis did not take it: {failure}") from failure
 
 
-def _terms(body: bytes) -> tuple[str, ...]:
+def _terms(told: dict[str, Any]) -> tuple[str, ...]:
     """`{"tags": [ids], "creators": [ids]}` or `{"all": true}` as terms."""
-    try:
-        told = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise InvalidJson from error
-    if not isinstance(told, dict) or not told or not told.keys() <= {"tags", "creators", "all"}:
+    if not told or not told.keys() <= {"tags", "creators", "all"}:
         raise InvalidParameter("The body names nothing to invalidate.", parameter="body", allowed=_ALLOWED)
     if told.get("all") is True:
         return (EVERYTHING,)

@@ -12,6 +12,7 @@ longer than `wait-for-seconds` (the write is kept all the same).
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ from pinakes.api import encode, params, values
 from pinakes.api.parameters import WRITES, Parameter
 from pinakes.api.problem import shown
 from pinakes.api.state import identity_of, state_of
-from pinakes.errors import BodyTooLarge, InvalidJson, InvalidParameter
+from pinakes.errors import BodyTooLarge, BodyTooSlow, InvalidJson, InvalidParameter
 from pinakes.query.item import Item
 from pinakes.query.sources import SOURCE_BY_NAME, Source
 from pinakes.service import Receipt
@@ -140,10 +141,14 @@ async def read_body(request: Request) -> dict[str, Any]:
     if announced.isdigit() and int(announced[:19]) > most:
         raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise too_large
+    try:
+        async with asyncio.timeout(state_of(request).settings.body_timeout_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise too_large
+    except TimeoutError as error:
+        raise BodyTooSlow from error
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pinakes.api.state import State, state_of
+from pinakes.api.state import State, may_see_statistics, state_of
 from pinakes.cache.core import ResultCache
 from pinakes.cache.report import health
 from pinakes.figures.histogram import PER_OCTAVE, Histogram, upper_s
@@ -85,6 +85,7 @@ _SERIES = {
 
 async def metrics(request: Request) -> Response:
     """The figures of the installation and of this process."""
+    may_see_statistics(request)
     state = state_of(request)
     at, view = getattr(request.app.state, "view_metrics", (float("-inf"), b""))
     if time.monotonic() - at > VIEW_S:

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pinakes.errors import MethodNotAllowed, NoSuchRoute, NotAuthenticated, PinakesError, RequestError
+from pinakes.errors import MethodNotAllowed, NoSuchRoute, NotAuthenticated, Overloaded, PinakesError, RequestError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_SHOWN = 100
@@ -50,8 +50,8 @@ def problem_response(error: PinakesError, headers: Mapping[str, str] | None = No
     given = {"cache-control": "no-store", **(headers or {})}
     if isinstance(error, NotAuthenticated):
         given["www-authenticate"] = 'Bearer realm="pinakes"'
-    if error.status == 503:
-        given.setdefault("retry-after", "1")
+    if error.status in {429, 503}:
+        given.setdefault("retry-after", str(error.extra.get("retry_after_seconds", 1)))
     return Response(_encoded(document(error)), error.status, given, MEDIA_TYPE)
 
 
@@ -62,7 +62,7 @@ def _encoded(members: dict[str, Any]) -> bytes:
 async def on_pinakes_error(_: Request, error: Exception) -> Response:
     """Answers errors raised on purpose; those of our own making are logged."""
     assert isinstance(error, PinakesError)
-    if error.status >= 500:
+    if error.status >= 500 and not isinstance(error, Overloaded):  # which comes by the thousand, and says nothing new
         _log.warning("%s: %s", error.code, error.detail, exc_info=error)
         if error.status == 500:
             return unexpected()

@@ -34,6 +34,7 @@ from pinakes.api.parameters import (
     WRITES,
     Parameter,
 )
+from pinakes.api.state import costly
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -43,8 +44,10 @@ _READING = (
     errors.NotAuthenticated,
     errors.StoreUnavailable,
     errors.StatementTimeout,
+    errors.Overloaded,
 )
-_WRITING = (*_READING, errors.Forbidden, errors.InvalidJson, errors.BodyTooLarge, errors.InvalidContent)
+_BODY = (errors.InvalidJson, errors.BodyTooLarge, errors.BodyTooSlow)
+_WRITING = (*_READING, *_BODY, errors.Forbidden, errors.InvalidContent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,12 @@ class ApiRoute:
     method: str
     handler: Handler
     described: dict[str, Any]
+    costly: bool = False
+    """Counted by `rate-limit-per-second`."""
 
 
 _ADMINISTERING = (*_WRITING, errors.NotFound, errors.Conflict)
-_SEARCHING = (*_READING, errors.QuerySyntax, errors.TooManyTerms)
+_SEARCHING = (*_READING, errors.QuerySyntax, errors.TooManyTerms, errors.TooManyRequests)
 
 # Before the routes whose last step is a number, which would take these names for one.
 _SEARCH: tuple[ApiRoute, ...] = (
@@ -79,6 +84,7 @@ _SEARCH: tuple[ApiRoute, ...] = (
         "GET",
         insight.spread,
         operation("How the hits of a search spread over a field.", "Histogram", query=HISTOGRAM, refusals=_SEARCHING),
+        costly=True,
     ),
     ApiRoute(
         insight.AROUND_PATH,
@@ -90,12 +96,14 @@ _SEARCH: tuple[ApiRoute, ...] = (
             query=AROUND,
             refusals=(*_SEARCHING, errors.NotFound),
         ),
+        costly=True,
     ),
     ApiRoute(
         suggest.OF_SEARCH,
         "GET",
         suggest.related_to_search,
         operation("Tags that go with a search.", "Related", query=RELATED_OF_SEARCH, refusals=_SEARCHING),
+        costly=True,
     ),
     ApiRoute(
         suggest.PATH,
@@ -110,6 +118,7 @@ _SEARCH: tuple[ApiRoute, ...] = (
         operation(
             "Tags that go with a tag.", "Related", path=(ID,), query=RELATED, refusals=(*_READING, errors.NotFound)
         ),
+        costly=True,
     ),
 )
 
@@ -189,6 +198,7 @@ ROUTES: tuple[ApiRoute, ...] = (
                 errors.TooManyTerms,
                 errors.Forbidden,
                 errors.ReadModelNotReady,
+                errors.TooManyRequests,
             ),
         ),
     ),
@@ -272,7 +282,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             refusals=(
                 errors.NotAuthenticated,
                 errors.Forbidden,
-                errors.InvalidJson,
+                *_BODY,
                 errors.InvalidParameter,
                 errors.CacheUnusable,
             ),
@@ -314,12 +324,20 @@ def paths() -> dict[str, dict[str, Any]]:
     return found
 
 
+def _limited(handler: Handler) -> Handler:
+    async def limited(request: Request) -> Response:
+        costly(request)
+        return await handler(request)
+
+    return limited
+
+
 def by_path() -> dict[str, dict[str, Handler]]:
     """The handlers by path and method; HEAD is GET without its body."""
     found: dict[str, dict[str, Handler]] = {}
     for route in ROUTES:
         handlers = found.setdefault(route.path, {})
-        handlers[route.method] = route.handler
+        handler = handlers[route.method] = _limited(route.handler) if route.costly else route.handler
         if route.method == "GET":
-            handlers["HEAD"] = route.handler
+            handlers["HEAD"] = handler
     return found

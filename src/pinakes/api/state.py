@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 from redis.asyncio import Redis
 from starlette.requests import Request
 
 from pinakes.api.announce import Announcer
-from pinakes.api.auth import Authenticator, Identity
+from pinakes.api.auth import ADMIN, Authenticator, Identity
+from pinakes.api.limits import RateLimit
 from pinakes.api.params import QueryParser
 from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
 from pinakes.cache.report import check
+from pinakes.errors import Forbidden, NotAuthenticated, StoreError, StoreUnavailable
 from pinakes.figures.journal import Journal
 from pinakes.figures.recorder import Recorder
 from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.migrate import require_head
-from pinakes.store.pool import Pool, open_pool
+from pinakes.store.pool import Pool, open_pool, translate_errors
 from pinakes.view.wait import Bell
+
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Between looks for a PostgreSQL that is not there yet; the last one again and again."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,22 +45,23 @@ class State:
     service: ContentService
     redis: Redis | None
     announcer: Announcer
+    rate_limit: RateLimit
 
 
 @asynccontextmanager
 async def open_state(settings: Settings) -> AsyncIterator[State]:
     """Connects to the databases.
 
+    A PostgreSQL that is not there yet is waited for in the background; until then every answer that
+    needs it is 503, and `/readyz` says so.
+
     Raises:
         SettingsError: a key or secret is missing or cannot be read.
-        StoreUnavailable: PostgreSQL does not answer.
-        SchemaMismatch: its schema is not this version's.
+        SchemaMismatch: the schema is not this version's.
     """
     authenticator = Authenticator(settings)
     async with AsyncExitStack() as stack:
-        pool = await open_pool(settings)
-        stack.push_async_callback(pool.close)
-        await require_head(pool)
+        pool = await _pool(settings, stack)
         cache = await _cache(settings)
         if cache is not None:
             stack.push_async_callback(cache.stop)
@@ -68,7 +76,38 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         service = ContentService(pool, settings, cache, bell, figures)
         announcer = Announcer(settings)
         stack.push_async_callback(announcer.stop)
-        yield State(settings, authenticator, QueryParser(settings), pool, service, client, announcer)
+        parser, rate_limit = QueryParser(settings), RateLimit(settings)
+        yield State(settings, authenticator, parser, pool, service, client, announcer, rate_limit)
+
+
+async def _pool(settings: Settings, stack: AsyncExitStack) -> Pool:
+    """A pool on a database of our schema, or on one that is still to come."""
+    try:
+        pool = await open_pool(settings)
+    except StoreUnavailable as error:
+        _log.warning("%s; every answer is 503 until it is there", error.detail)
+        pool = await open_pool(settings, lazy=True)
+        stack.push_async_callback(pool.close)
+        watch = asyncio.create_task(_until_there(pool), name="waiting for PostgreSQL")
+        stack.callback(watch.cancel)
+        return pool
+    stack.push_async_callback(pool.close)
+    await require_head(pool)
+    return pool
+
+
+async def _until_there(pool: Pool) -> None:
+    """Says in the log when the database is there, and what is wrong with it until then."""
+    for pause in chain(PAUSES_S, repeat(PAUSES_S[-1])):
+        await asyncio.sleep(pause)
+        try:
+            with translate_errors():
+                await require_head(pool)
+        except StoreError as error:
+            _log.warning("still not ready: %s", error.detail)
+        else:
+            _log.info("PostgreSQL is there, with the schema that is needed")
+            return
 
 
 async def _cache(settings: Settings) -> ResultCache | None:
@@ -95,6 +134,41 @@ def state_of(request: Request) -> State:
     """The shared parts of the application that received `request`."""
     state: State = request.app.state.pinakes
     return state
+
+
+def may_see_statistics(request: Request) -> None:
+    """Returns where statistics are for everybody, or the caller administers.
+
+    Raises:
+        NotAuthenticated, Forbidden: they are not, and the caller does not.
+    """
+    if state_of(request).settings.stats_public:
+        identity_of(request)  # a token that is not acceptable is an error everywhere
+    else:
+        must_administer(request)
+
+
+def must_administer(request: Request) -> None:
+    """Returns where the caller administers.
+
+    Raises:
+        NotAuthenticated, Forbidden: they do not.
+    """
+    identity = identity_of(request)
+    if identity.user_id is None:
+        raise NotAuthenticated("This needs a bearer token.")
+    if ADMIN not in identity.scopes:
+        raise Forbidden(f"This needs the scope {ADMIN}.", allowed=[ADMIN], hint=f"Ask for a token with scope {ADMIN}.")
+
+
+def costly(request: Request) -> None:
+    """Counts `request` among those that cost much.
+
+    Raises:
+        NotAuthenticated: its token is not acceptable.
+        TooManyRequests: its sender has sent too many of them.
+    """
+    state_of(request).rate_limit.take(request, identity_of(request).user_id)
 
 
 def identity_of(request: Request) -> Identity:

@@ -17,12 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode, params
-from pinakes.api.auth import ADMIN
 from pinakes.api.items import read_body
 from pinakes.api.parameters import ALIAS, DEFAULT_TAGS_LISTED, LISTED, LISTED_PAIRS, PARENT, TAG_DELETE
-from pinakes.api.state import State, identity_of, state_of
+from pinakes.api.state import State, must_administer, state_of
 from pinakes.api.tags import HEADERS, tag_id_of
-from pinakes.errors import Forbidden, InvalidContent, InvalidParameter, NotFound
+from pinakes.errors import InvalidContent, InvalidParameter, NotFound
 from pinakes.store import aliases, hierarchy, tag_admin
 from pinakes.store.pool import snapshot, writing
 
@@ -129,9 +128,7 @@ async def remove_parent(request: Request) -> Response:
 
 def _admin(request: Request, *, read: bool = True) -> State:
     """The state, for an administrator; with `read` the route takes no parameters."""
-    identity = identity_of(request)
-    if ADMIN not in identity.scopes:
-        raise Forbidden(f"This needs the scope {ADMIN}.", allowed=[ADMIN], hint=f"Ask for a token with scope {ADMIN}.")
+    must_administer(request)
     state = state_of(request)
     if read:
         params.read(request.scope["query_string"], (), state.settings)

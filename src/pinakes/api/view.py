@@ -13,10 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode, params
-from pinakes.api.auth import ADMIN
 from pinakes.api.parameters import VIEW_REFRESH
-from pinakes.api.state import State, identity_of, state_of
-from pinakes.errors import Forbidden
+from pinakes.api.state import State, may_see_statistics, must_administer, state_of
 from pinakes.index.deltas import DeltaWriter
 from pinakes.store.pool import translate_errors
 from pinakes.view.actions import Outcome, refresh_now
@@ -30,6 +28,7 @@ _NO_STORE = {"cache-control": "no-store"}
 
 async def stats(request: Request) -> Response:
     """The state of the read model; what `pinakes view status` shows."""
+    may_see_statistics(request)
     params.read(request.scope["query_string"], (), state_of(request).settings)
     found = await _status(state_of(request))
     return Response(encode.to_json(found.as_dict()), headers=_NO_STORE, media_type="application/json")
@@ -37,8 +36,7 @@ async def stats(request: Request) -> Response:
 
 async def refresh(request: Request) -> Response:
     """Brings the read model up to date now: 200 with the epoch, or 202 at once."""
-    if ADMIN not in identity_of(request).scopes:
-        raise Forbidden(f"This needs the scope {ADMIN}.", allowed=[ADMIN])
+    must_administer(request)
     state = state_of(request)
     wait = params.read(request.scope["query_string"], VIEW_REFRESH, state.settings).one("wait", "false") == "true"
     task: asyncio.Task[Outcome] | None = getattr(request.app.state, "refresh", None)

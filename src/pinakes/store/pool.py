@@ -1,5 +1,10 @@
 """The connection pool, and the border where driver errors become ours.
 
+A connection is the scarcest thing there is: each process has `pool-max-size` of them, and a queue of
+`pool-max-waiting` requests. Who comes then is refused at once instead of waiting for what cannot be
+served in time; so those who were let in are served as quickly as ever, and stored answers, which
+need no connection, do not notice.
+
 Sessions run in UTC, read `jsonb` as Python values, and cancel nothing by themselves: time limits
 are set per transaction, where the caller knows what it is worth waiting for.
 """
@@ -15,7 +20,7 @@ import asyncpg
 import orjson
 from asyncpg import exceptions as pg
 
-from pinakes.errors import DiskFull, SchemaMismatch, StatementTimeout, StoreError, StoreUnavailable
+from pinakes.errors import DiskFull, Overloaded, SchemaMismatch, StatementTimeout, StoreError, StoreUnavailable
 from pinakes.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,24 +58,82 @@ async def _reset(connection: Connection) -> None:
         await connection.execute("ROLLBACK")
 
 
-async def open_pool(settings: Settings, *, max_size: int | None = None) -> Pool:
-    """A pool on `settings.database_url`.
+class BoundedPool(Pool):
+    """A pool with a bounded queue before it. `wanted` counts who has a connection or waits for one."""
+
+    def __init__(self, dsn: str | None, *, max_waiting: int, wait_s: float, **options: Any) -> None:
+        super().__init__(dsn, **options)
+        self._most = options["max_size"] + max_waiting
+        self._wait_s = wait_s
+        self.wanted = 0
+        self.refused = 0
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncIterator[Connection]:
+        """A connection for as long as the context lasts.
+
+        Raises:
+            Overloaded: too many wait for one, or it took too long.
+            TimeoutError: a new connection could not be made in time.
+        """
+        if self.wanted >= self._most:
+            self.refused += 1
+            raise Overloaded("Too many requests wait for a database connection.")
+        self.wanted += 1
+        try:
+            connection = await self._have_one()
+            try:
+                yield connection
+            finally:
+                await self.release(connection)
+        finally:
+            self.wanted -= 1
+
+    async def _have_one(self) -> asyncpg.pool.PoolConnectionProxy[asyncpg.Record]:
+        try:
+            return await self.acquire(timeout=self._wait_s)
+        except TimeoutError:
+            if self.get_idle_size() or self.get_size() < self.get_max_size():
+                raise
+            self.refused += 1
+            raise Overloaded("No database connection was free in time.") from None
+
+
+async def open_pool(settings: Settings, *, max_size: int | None = None, lazy: bool = False) -> BoundedPool:
+    """A pool on `settings.database_url`; a `lazy` one connects when it is first asked.
 
     Raises:
         StoreUnavailable: the server does not answer or refuses us.
     """
     size = max_size or settings.pool_max_size
+    pool = BoundedPool(
+        settings.database_url,
+        max_waiting=settings.pool_max_waiting,
+        wait_s=settings.pool_wait_ms / 1000,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
+        min_size=0 if lazy else min(settings.pool_min_size, size),
+        max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        loop=None,
+        init=_prepare,
+        reset=_reset,
+        timeout=settings.connect_timeout_s,
+        # A plan made once for "any tag" is wrong for most tags (custom plans cost ~0.1 ms).
+        server_settings={"timezone": "UTC", "application_name": "pinakes", "plan_cache_mode": "force_custom_plan"},
+    )
     with translate_errors():
-        return await asyncpg.create_pool(
-            settings.database_url,
-            min_size=min(settings.pool_min_size, size),
-            max_size=size,
-            init=_prepare,
-            reset=_reset,
-            timeout=settings.connect_timeout_s,
-            # A plan made once for "any tag" is wrong for most tags (custom plans cost ~0.1 ms).
-            server_settings={"timezone": "UTC", "application_name": "pinakes", "plan_cache_mode": "force_custom_plan"},
-        )
+        await pool
+    return pool
+
+
+@asynccontextmanager
+async def _connection(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection of `pool`, waited for in its queue if it has one."""
+    taking = pool.taken() if isinstance(pool, BoundedPool) else pool.acquire()
+    async with taking as connection:
+        yield connection
 
 
 @contextmanager
@@ -97,11 +160,12 @@ async def snapshot(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
     """A read-only transaction that sees one state throughout; each statement has `timeout_ms`.
 
     Raises:
-        StoreUnavailable: no connection could be had within the time limit.
+        Overloaded: no connection is free, and none became free in time.
+        StoreUnavailable: the server cannot be reached.
         StatementTimeout: a statement ran longer.
     """
     with translate_errors():
-        async with pool.acquire(timeout=max(timeout_ms / 1000, 1)) as connection:
+        async with _connection(pool) as connection:
             await connection.execute(
                 f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {int(timeout_ms)}"
             )
@@ -113,14 +177,15 @@ async def snapshot(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def writing(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
-    """A transaction for one write; each statement, and the wait for a connection, has `timeout_ms`.
+    """A transaction for one write; each statement has `timeout_ms`.
 
     Raises:
-        StoreUnavailable: no connection could be had within the time limit.
+        Overloaded: no connection is free, and none became free in time.
+        StoreUnavailable: the server cannot be reached.
         StatementTimeout: a statement ran longer, or waited longer for somebody's lock.
     """
     with translate_errors():
-        async with pool.acquire(timeout=max(timeout_ms / 1000, 1)) as connection, connection.transaction():
+        async with _connection(pool) as connection, connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = {int(timeout_ms)}")
             yield connection
 

@@ -13,6 +13,7 @@ look every `POLL_S` in case a ring was lost.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -23,9 +24,12 @@ from typing import Any
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection, Pool, translate_errors
 from pinakes.view import epoch as epochs
-from pinakes.view.session import session
+from pinakes.view.session import PASSING, session
 
 POLL_S = 0.5
+FIRST_PAUSE_S = 0.1
+MAX_PAUSE_S = 5.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +90,42 @@ class Bell:
     @classmethod
     @asynccontextmanager
     async def listening(cls, settings: Settings) -> AsyncIterator[Bell]:
-        """A bell rung by the applier, on a connection of its own."""
+        """A bell rung by the applier, on a connection of its own, which is made again when it is lost.
+
+        Without it those who wait look for themselves, every `POLL_S`.
+        """
         bell = cls()
-
-        def rung(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
-            bell.ring(payload)
-
-        async with session(settings, "pinakes bell") as connection:
-            await connection.add_listener(epochs.CHANNEL, rung)  # type: ignore[arg-type]
+        tried = asyncio.Event()
+        follower = asyncio.create_task(bell._follow(settings, tried), name="pinakes bell")
+        await tried.wait()
+        try:
             yield bell
+        finally:
+            follower.cancel()
+            await asyncio.gather(follower, return_exceptions=True)
+
+    async def _follow(self, settings: Settings, tried: asyncio.Event) -> None:
+        def rung(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
+            self.ring(payload)
+
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                async with session(settings, "pinakes bell") as connection:
+                    lost = asyncio.Event()
+                    connection.add_termination_listener(lambda _connection, lost=lost: lost.set())
+                    await connection.add_listener(epochs.CHANNEL, rung)  # type: ignore[arg-type]
+                    self.ring()  # whatever happened meanwhile: look
+                    tried.set()
+                    pause = FIRST_PAUSE_S
+                    await lost.wait()
+                _log.warning("no epochs are announced to this process: the connection was lost")
+            except PASSING as error:
+                _log.warning("no epochs are announced to this process: %s; next try in %.1f s", error, pause)
+            self.ring()
+            tried.set()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MAX_PAUSE_S)
 
 
 async def visible(

@@ -1,0 +1,98 @@
+"""What one process takes on: so many requests at a time, and so many costly ones of each caller.
+
+`Gate` counts the requests being worked on and refuses the next at once (503). Health and metrics pass
+always: who looks after an overloaded server must be able to see it.
+
+`RateLimit` gives each caller a bucket of `burst` tokens that fills by `per_second` (a token bucket:
+Turner 1986, "New Directions in Communications"); a costly request takes one, and without one it is
+refused (429) and told when to come again. A caller is the user of the token, else the address, of
+IPv6 its /64 network. `CALLERS` buckets at most are kept; the one longest unused is forgotten, which
+can only make us kinder. Each process counts for itself: N workers allow up to N times as much.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pinakes.api.problem import problem_response
+from pinakes.errors import Overloaded, TooManyRequests
+from pinakes.settings import Settings
+
+CALLERS = 10_000
+ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Gate:
+    """ASGI middleware: no more than `most` requests at a time."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets the request in, or refuses it."""
+        if scope["type"] != "http" or scope["path"] in ALWAYS:
+            await self._app(scope, receive, send)
+            return
+        if self._inside >= self._most:
+            await problem_response(Overloaded("This process has as many requests as it takes."))(scope, receive, send)
+            return
+        self._inside += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._inside -= 1
+
+
+class RateLimit:
+    """Token buckets by caller; `per_second` 0 lets everything pass."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = settings.rate_limit_per_second
+        self._burst = settings.rate_limit_burst
+        self._header = settings.client_address_header
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """Caller -> tokens at a time."""
+
+    def take(self, request: Request, user: int | None) -> None:
+        """Takes a token of whoever sent `request`.
+
+        Raises:
+            TooManyRequests: there is none.
+        """
+        if self._per_second <= 0:
+            return
+        caller = f"user {user}" if user is not None else self._address(request)
+        now = self._clock()
+        tokens, at = self._buckets.pop(caller, (float(self._burst), now))
+        tokens = min(self._burst, tokens + (now - at) * self._per_second)
+        allowed = tokens >= 1
+        self._buckets[caller] = (tokens - 1 if allowed else tokens, now)
+        if len(self._buckets) > CALLERS:
+            self._buckets.popitem(last=False)
+        if not allowed:
+            wait_s = math.ceil((1 - tokens) / self._per_second)
+            raise TooManyRequests(retry_after_seconds=max(wait_s, 1))
+
+    def _address(self, request: Request) -> str:
+        """The network a caller without a token comes from."""
+        client = request.client
+        text = client.host if client is not None else ""
+        if self._header is not None:
+            text = ",".join(request.headers.getlist(self._header)).rpartition(",")[2].strip() or text
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return "unknown"
+        if address.version == 6:
+            return str(ipaddress.ip_network((address, 64), strict=False))
+        return str(address)

@@ -1,0 +1,206 @@
+"""What one process takes on, and what callers beyond that are told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from starlette.requests import Request
+
+from api.application import ADA, BEN, Gallery, Tokens, assert_problem, running
+from pinakes.api.limits import CALLERS, RateLimit
+from pinakes.errors import TooManyRequests
+from pinakes.settings import Settings, load_settings
+from pinakes.store.pool import Pool
+
+URL = "/api/v1/content/unified"
+HISTOGRAM = "/api/v1/content/unified/histogram?field=created_at"
+
+
+async def test_who_comes_when_the_queue_is_full_is_told_at_once_and_those_within_are_served(
+    settings: Settings, gallery: Gallery, pool: Pool, token: Tokens
+) -> None:
+    """One connection, two may wait; stored answers and health need none and are given all the while."""
+    roomy = {"cache_timeout_ms": 1000, "cache_strategy": "ttl"}
+    small = {**roomy, "pool_min_size": 1, "pool_max_size": 1, "pool_max_waiting": 2, "pool_wait_ms": 600_000}
+    patient = {"statement_timeout_ms": 600_000, "engine": "base"}
+    item = f"/api/v1/content/regular/{gallery.public.id}"
+    write = token(ADA, "content:write")
+    async with running(settings.model_copy(update={**small, **patient})) as client, pool.acquire() as blocker:
+        async with asyncio.timeout(60):  # until the answer is stored
+            while (await client.get(URL)).headers["x-cache"] != "HIT":  # noqa: ASYNC110 - it is the server that gets ready
+                await asyncio.sleep(0.01)
+        async with blocker.transaction():
+            await blocker.execute("SELECT FROM content_items WHERE id = $1 FOR UPDATE", gallery.public.id)
+            asked = [asyncio.create_task(client.patch(item, json={"title": f"t{n}"}, headers=write)) for n in range(20)]
+            refused = 0
+            while refused < 17:
+                done, _ = await asyncio.wait(asked, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+                assert done
+                for task in done:
+                    asked.remove(task)
+                    assert_problem(task.result(), 503, "PK705")
+                    assert int(task.result().headers["retry-after"]) >= 1
+                    refused += 1
+            assert_problem(await client.get(item), 503, "PK705")
+            stored = await client.get(URL)
+            assert (stored.status_code, stored.headers["x-cache"]) in {(200, "HIT"), (200, "STALE")}
+            assert (await client.get("/healthz")).status_code == 200
+            assert not any(task.done() for task in asked)
+        assert [answer.status_code for answer in await asyncio.gather(*asked)] == [200] * 3
+        assert (await client.get(item)).status_code == 200
+
+
+async def test_a_connection_that_does_not_come_in_time_is_an_overload(settings: Settings, gallery: Gallery) -> None:
+    impatient = settings.model_copy(update={"pool_max_size": 1, "pool_wait_ms": 1, "cache_strategy": "off"})
+    async with running(impatient) as client:
+        answers = await asyncio.gather(*(client.get(URL) for _ in range(30)))
+    told = [answer for answer in answers if answer.status_code != 200]
+    assert told
+    for answer in told:
+        assert_problem(answer, 503, "PK705")
+
+
+async def test_a_process_works_on_so_many_requests_and_no_more(
+    settings: Settings, gallery: Gallery, token: Tokens
+) -> None:
+    """Bodies that do not come keep requests open; health passes all the same."""
+    arrive = asyncio.Event()
+
+    async def slow_body() -> Any:
+        await arrive.wait()
+        yield b'{"title": "at last"}'
+
+    async with running(settings.model_copy(update={"max_concurrent_requests": 2})) as client:
+        headers = token(ADA, "content:write")
+        asked = [
+            asyncio.create_task(client.post("/api/v1/content/auto", content=slow_body(), headers=headers))
+            for _ in range(5)
+        ]
+        for _ in range(3):
+            done, _ = await asyncio.wait(asked, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+            asked.remove(done.pop())
+        refused = await client.get("/api/v1/tags")
+        assert_problem(refused, 503, "PK705")
+        assert refused.headers["retry-after"] == "1"
+        assert refused.headers["x-content-type-options"] == "nosniff"
+        assert (await client.get("/healthz")).status_code == 200
+        arrive.set()
+        assert [answer.status_code for answer in await asyncio.gather(*asked)] == [201, 201]
+        assert (await client.get("/api/v1/tags")).status_code == 200
+
+
+async def test_a_body_that_does_not_come_is_waited_for_no_longer_than_allowed(
+    settings: Settings, gallery: Gallery, token: Tokens
+) -> None:
+    async def never() -> Any:
+        yield b'{"title": '
+        await asyncio.Event().wait()
+
+    async with running(settings.model_copy(update={"body_timeout_seconds": 0.05})) as client:
+        answer = await client.post("/api/v1/content/auto", content=never(), headers=token(ADA, "content:write"))
+        assert_problem(answer, 408, "PK707")
+
+
+async def test_a_caller_who_asks_too_much_is_told_when_to_come_again(
+    settings: Settings, gallery: Gallery, token: Tokens
+) -> None:
+    """Costly are searches beyond a page, and whatever goes past the cache; the rest is free."""
+    limited = settings.model_copy(update={"rate_limit_per_second": 0.001, "rate_limit_burst": 2})
+    async with running(limited) as client:
+        for url in (HISTOGRAM, f"{URL}?use_cache=false"):
+            assert (await client.get(url)).status_code == 200
+        for url in (HISTOGRAM, f"{URL}?use_cache=false", f"{URL}?engine=base"):
+            refused = await client.get(url, headers={} if "engine" not in url else token(BEN, "admin"))
+            if "engine" in url:  # somebody else, who still may
+                assert refused.status_code == 200
+                continue
+            assert_problem(refused, 429, "PK706")
+            assert 900 < int(refused.headers["retry-after"]) <= 1000
+        assert (await client.get(URL)).status_code == 200
+        assert (await client.get(HISTOGRAM, headers=token(ADA))).status_code == 200
+
+
+def _from(address: str, **headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "client": (address, 1), "headers": raw})
+
+
+def test_tokens_come_back_with_time_up_to_the_burst() -> None:
+    now = 0.0
+    limit = RateLimit(load_settings(rate_limit_per_second=2, rate_limit_burst=3), clock=lambda: now)
+
+    def allowed() -> int:
+        count = 0
+        while True:
+            try:
+                limit.take(_from("192.0.2.1"), None)
+            except TooManyRequests:
+                return count
+            count += 1
+
+    assert allowed() == 3
+    now += 1
+    assert allowed() == 2
+    now += 3600
+    assert allowed() == 3
+
+
+def test_callers_are_told_apart_by_user_then_network_and_a_proxy_only_where_it_is_trusted() -> None:
+    def refused(limit: RateLimit, request: Request, user: int | None = None) -> bool:
+        try:
+            limit.take(request, user)
+        except TooManyRequests:
+            return True
+        return False
+
+    once = {"rate_limit_per_second": 0.001, "rate_limit_burst": 1}
+    limit = RateLimit(load_settings(**once))
+    assert not refused(limit, _from("192.0.2.1"))
+    assert refused(limit, _from("192.0.2.1", x_forwarded_for="198.51.100.9"))
+    assert not refused(limit, _from("192.0.2.1"), 7)
+    assert refused(limit, _from("192.0.2.2"), 7)
+    assert not refused(limit, _from("2001:db8:1:2::1"))
+    assert refused(limit, _from("2001:db8:1:2:ffff::2"))
+    assert not refused(limit, _from("2001:db8:1:3::1"))
+
+    behind = RateLimit(load_settings(**once, client_address_header="x-forwarded-for"))
+    assert not refused(behind, _from("10.0.0.1", x_forwarded_for="203.0.113.1"))
+    assert refused(behind, _from("10.0.0.1", x_forwarded_for="made-up, 203.0.113.1"))
+    assert not refused(behind, _from("10.0.0.1", x_forwarded_for="203.0.113.1, 203.0.113.2"))
+
+
+def test_callers_remembered_are_bounded() -> None:
+    limit = RateLimit(load_settings(rate_limit_per_second=1, rate_limit_burst=1))
+    for user in range(CALLERS + 1000):
+        limit.take(_from("192.0.2.1"), user)
+    assert len(limit._buckets) == CALLERS
+
+
+async def test_pages_of_other_sites_may_read_only_where_their_origin_is_listed(
+    settings: Settings, client: httpx.AsyncClient, token: Tokens
+) -> None:
+    site = {"origin": "https://gallery.example"}
+    ask = {**site, "access-control-request-method": "GET", "access-control-request-headers": "authorization"}
+    for answer in (await client.get(URL, headers=site), await client.options(URL, headers=ask)):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+    async with running(settings.model_copy(update={"cors_origins": "https://gallery.example"})) as opened:
+        assert (await opened.options(URL, headers=ask)).headers["access-control-allow-origin"] == site["origin"]
+        allowed = await opened.get(URL, headers=site)
+        assert allowed.headers["access-control-allow-origin"] == site["origin"]
+        assert "access-control-allow-credentials" not in allowed.headers
+        other = await opened.get(URL, headers={"origin": "https://elsewhere.example"})
+        assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize("path", ["/api/v1/stats/view", "/api/v1/stats/cache", "/metrics"])
+async def test_statistics_can_be_kept_to_administrators(
+    settings: Settings, client: httpx.AsyncClient, token: Tokens, path: str
+) -> None:
+    assert (await client.get(path)).status_code == 200
+    async with running(settings.model_copy(update={"stats_public": False})) as closed:
+        assert_problem(await closed.get(path), 401)
+        assert_problem(await closed.get(path, headers=token(ADA, "content:admin")), 403)
+        assert (await closed.get(path, headers=token(ADA, "admin"))).status_code == 200

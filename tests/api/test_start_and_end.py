@@ -1,0 +1,159 @@
+"""A service that starts before its database, loses it, and ends while it is being asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.application import ADA, Gallery, Tokens, assert_problem, running
+from faults.proxy import Proxy, postgres_socket, through
+from pinakes.settings import Settings
+from pinakes.store.pool import Pool, open_pool
+
+URL = "/api/v1/content/unified"
+PATIENCE_S = 120
+
+
+@pytest.fixture
+def proxy(settings: Settings, short_tmp: Path) -> Proxy:
+    """A way to the database that is not open yet."""
+    folder = short_tmp / f"proxy-{os.urandom(4).hex()}"
+    folder.mkdir()
+    return Proxy(postgres_socket(settings.database_url or ""), folder / ".s.PGSQL.5432")
+
+
+async def ready(client: httpx.AsyncClient, status: int) -> dict[str, object]:
+    """What `/readyz` says once it answers with `status`."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            answer = await client.get("/readyz")
+            if answer.status_code == status:
+                told: dict[str, object] = answer.json()
+                return told
+            await asyncio.sleep(0.05)
+
+
+async def test_a_service_may_start_before_its_database_and_outlive_it(
+    settings: Settings, gallery: Gallery, proxy: Proxy, token: Tokens, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503 with Retry-After and a clear log while it is not there; no restart is needed, and waiting writes go on."""
+    changed = {"database_url": through(settings.database_url or "", proxy), "cache_strategy": "off"}
+    try:
+        async with running(settings.model_copy(update=changed)) as client:
+            assert (await ready(client, 503))["parts"] == {"postgresql": "failed", "schema": "failed", "redis": "ok"}
+            assert (await client.get("/healthz")).status_code == 200
+            refused = await client.get(URL)
+            assert_problem(refused, 503, "PK401")
+            assert int(refused.headers["retry-after"]) >= 1
+            assert "PostgreSQL cannot be reached" in caplog.text
+            for _ in range(2):
+                await proxy.accept()
+                await ready(client, 200)
+                assert (await client.get(URL)).json()["pagination"]["total_count"] == 2
+                written = await client.patch(
+                    f"/api/v1/content/regular/{gallery.public.id}",
+                    json={"title": "Castle"},
+                    headers=token(ADA, "content:write"),
+                )
+                assert written.status_code == 200
+                await proxy.refuse()
+                await ready(client, 503)
+                assert_problem(await client.get(URL), 503)
+    finally:
+        await proxy.refuse()
+
+
+@asynccontextmanager
+async def serve(settings: Settings, *options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, list[str]]]:
+    """`pinakes serve` as a person runs it, and where it answers."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "pinakes.cli.main", "serve", "--port", "0", *options,
+        env={**os.environ, **settings.environment()},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said: list[str] = []
+    try:
+        while True:
+            line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)).decode()
+            assert line, f"ended: {said}"
+            said.append(line)
+            if found := re.match(r"Serving at (\S+)", line):
+                break
+        yield process, found[1], said
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def test_requests_begun_are_answered_before_the_service_ends(
+    settings: Settings, gallery: Gallery, pool: Pool, token: Tokens
+) -> None:
+    """SIGTERM comes while a write waits for a lock: the write is answered, and nobody new is let in."""
+    patient = settings.model_copy(update={"statement_timeout_ms": 60_000})
+    item = f"/api/v1/content/regular/{gallery.public.id}"
+    async with serve(patient) as (process, url, _), httpx.AsyncClient(base_url=url, timeout=60) as client:
+        async with pool.acquire() as blocker, blocker.transaction():
+            await blocker.execute("SELECT FROM content_items WHERE id = $1 FOR UPDATE", gallery.public.id)
+            write = asyncio.create_task(
+                client.patch(item, json={"title": "Last words"}, headers=token(ADA, "content:write"))
+            )
+            await _until_somebody_waits(settings)
+            process.send_signal(signal.SIGTERM)
+            await _until_nobody_is_let_in(url)
+            assert not write.done()
+        assert (await write).json()["title"] == "Last words"
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+
+
+async def test_serve_waits_for_its_database_and_says_so(settings: Settings, proxy: Proxy) -> None:
+    changed = {"database_url": through(settings.database_url or "", proxy)}
+    try:
+        async with (
+            serve(settings.model_copy(update=changed)) as (process, url, said),
+            httpx.AsyncClient(base_url=url) as client,
+        ):
+            assert any("answering 503 until it is there" in line for line in said)
+            await ready(client, 503)
+            await proxy.accept()
+            await ready(client, 200)
+            assert (await client.get(URL)).status_code == 200
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    finally:
+        await proxy.refuse()
+
+
+async def _until_somebody_waits(settings: Settings) -> None:
+    """For a lock, in the test's database."""
+    pool = await open_pool(settings, max_size=1)
+    asked = "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not await pool.fetchval(asked):  # noqa: ASYNC110 - it is another program that gets there
+                await asyncio.sleep(0.02)
+    finally:
+        await pool.close()
+
+
+async def _until_nobody_is_let_in(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except OSError:
+                return
+            writer.close()
+            await asyncio.sleep(0.02)
