@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -27,6 +27,7 @@ from cache.site_workers import CountingService
 from pinakes.cache.answer import Answer
 from pinakes.cache.body import read
 from pinakes.cache.core import ResultCache
+from pinakes.cache.flight import Flights
 from pinakes.cache.options import Options
 from pinakes.cache.publisher import Found
 from pinakes.query.sources import SOURCES
@@ -73,12 +74,33 @@ class Wrong(AssertionError):
     """A reader was told what was not so."""
 
 
+class WatchedFlights(Flights[Answer]):
+    """Notes that an asker joins a computation under way: two queries may be one question, and it may be held."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.joined = asyncio.Event()
+
+    async def share(
+        self, key: Hashable, work: Callable[[], Awaitable[Answer]], accepts: Callable[[Answer], bool]
+    ) -> tuple[Answer, bool]:
+        if key in self:
+            self.joined.set()
+        return await super().share(key, work, accepts)
+
+
 @dataclass
 class Reader:
     """A worker, moved by hand."""
 
     service: CountingService
     cache: ResultCache
+    flights: WatchedFlights
+
+    def watch(self) -> asyncio.Task[bool]:
+        """Done as soon as somebody joins from now on."""
+        self.flights.joined.clear()
+        return asyncio.create_task(self.flights.joined.wait())
 
 
 @dataclass
@@ -142,7 +164,8 @@ class History:
 
     async def _reader(self) -> Reader:
         cache = ResultCache(self.settings.redis_url or "", self.settings.database_url, LOGICAL)
-        reader = Reader(CountingService(self.pool, self.settings, cache), cache)
+        cache._flights = flights = WatchedFlights()
+        reader = Reader(CountingService(self.pool, self.settings, cache), cache, flights)
         self.change_reader(reader)
         return reader
 
@@ -299,7 +322,8 @@ class History:
         """A reader reads now and stores when it lands."""
         if self._busy(worker, query):
             return
-        service = self.readers[worker].service
+        reader = self.readers[worker]
+        service = reader.service
         gate, read_ = asyncio.Event(), asyncio.Event()
         plain = service.after_read
 
@@ -310,14 +334,17 @@ class History:
 
         service.after_read = held
         task = asyncio.create_task(service.answer(QUERIES[query], aspect=aspect_of(query)))
-        waiting = asyncio.create_task(read_.wait())
-        await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting, joined = asyncio.create_task(read_.wait()), reader.watch()
+        await asyncio.wait((task, waiting, joined), return_when=asyncio.FIRST_COMPLETED)
         service.after_read = plain
-        if task.done():
-            waiting.cancel()
-            await task
-        else:
+        if read_.is_set() and not task.done():
             self.late.append(Late(worker, query, gate, task))
+        else:
+            if not task.done():
+                await self._land_all(worker)
+            await task
+        waiting.cancel()
+        joined.cancel()
 
     async def _land(self) -> None:
         if self.late:
@@ -325,20 +352,40 @@ class History:
             late.gate.set()
             await late.task
 
+    async def _land_all(self, worker: int) -> None:
+        """What this worker computes for others lands, since somebody waits for it."""
+        for late in [late for late in self.late if late.worker == worker]:
+            self.late.remove(late)
+            late.gate.set()
+            await late.task
+
+    async def _told(self, worker: int, query: int) -> tuple[Answer, bool]:
+        """The answer to a query, and whether it was computed for somebody else."""
+        reader = self.readers[worker]
+        task, joined = (
+            asyncio.create_task(reader.service.answer(QUERIES[query], aspect=aspect_of(query))),
+            reader.watch(),
+        )
+        await asyncio.wait((task, joined), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await self._land_all(worker)
+        joined.cancel()
+        return await task, reader.flights.joined.is_set()
+
     async def _ask(self, worker: int, query: int) -> None:
         if self._busy(worker, query):
             return
         reader, asked = self.readers[worker], QUERIES[query]
         seen = reader.cache.mirror.newest if reader.cache.mirror.trusted() else 0
         aspect = aspect_of(query)
-        told = await reader.service.answer(asked, aspect=aspect)
+        told, shared = await self._told(worker, query)
         page = read(told.entry.constant)
         said = (page.items, page.total_count, len(page.warnings), page.facets)
         if any(item.is_private and item.creator_id != asked.viewer for item in page.items):
             raise Wrong(f"{asked} was shown somebody's private item by {told.source}")
         oldest = len(self.states) - 1
-        if told.from_cache:
-            self.hits += 1
+        self.hits += told.from_cache
+        if told.from_cache or shared:
             # By the clocks it saw itself, or by newer ones it asked Redis for.
             oldest = self.epochs.get(seen, 0)
         if not any(state.says(asked, aspect) == said for state in self.states[oldest:]):
