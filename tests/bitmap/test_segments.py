@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from pinakes.bitmap.deltas import Delta, DeltaSet
 from pinakes.bitmap.lru import BitmapCache
 from pinakes.bitmap.making import from_sorted
+from pinakes.bitmap.packing import pack, unpack
 from pinakes.bitmap.segments import SEGMENT, assemble, cut, decode, encode, segment_of
 
 docs = st.integers(0, 5 * SEGMENT) | st.sampled_from([0, SEGMENT - 1, SEGMENT, 2 * SEGMENT - 1, 2**31 - 1])
@@ -28,6 +29,30 @@ def test_a_bitmap_is_the_union_of_its_segments(members: set[int]) -> None:
 @given(sets)
 def test_bytes_give_the_same_set_back(members: set[int]) -> None:
     assert set(decode(encode(BitMap(members)))) == members
+
+
+@given(st.lists(st.sets(st.integers(0, 2**32 - 1), min_size=1, max_size=40), min_size=1, max_size=4))
+def test_packed_sets_come_back_one_after_the_other(sets: list[set[int]]) -> None:
+    parts = [np.asarray(sorted(members), np.uint32) for members in sets]
+    assert unpack([pack(part) for part in parts]).tolist() == np.concatenate(parts).tolist()
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 70_000), min_size=1, max_size=4))
+@settings(max_examples=30)
+def test_segments_of_any_size_make_the_whole(seed: int, sizes: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    members = BitMap()
+    for number, size in enumerate(sizes):
+        members |= BitMap((number * SEGMENT + rng.integers(0, SEGMENT, size)).tolist())
+    encoded = [(part, encode(part)) for _, part in cut(members)]
+    assert all(decode(bits) == part for part, bits in encoded)
+    assert assemble(bits for _, bits in encoded) == members
+
+
+def test_a_scattered_rare_tag_takes_less_than_two_bytes_a_document() -> None:
+    rng = np.random.default_rng(1)
+    members = BitMap(rng.choice(SEGMENT, 1000, replace=False).tolist())
+    assert len(encode(members)) < 2 * len(members)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.001, 0.02, 0.05, 0.07, 0.5, 1.0]), st.integers(1, 200_000))

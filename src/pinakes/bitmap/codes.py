@@ -62,7 +62,7 @@ class SortCode:
     def many(self, keys: Keys) -> npt.NDArray[np.uint16]:
         """The codes of many keys of the field's kind: what calling it on each would give."""
         if not isinstance(keys, np.ndarray):
-            return self._many_texts(cast("Sequence[str]", keys))
+            return self.many_titles([cast("str", key).encode() for key in keys])
         if self.high is None:
             return np.full(len(keys), ABOVE, np.uint16)
         cuts = np.asarray(self.cuts, keys.dtype)
@@ -73,20 +73,30 @@ class SortCode:
             codes[under] = BELOW - 1 - self._beyond_many(_number(self.cuts[0]) - keys[under], BELOW - 1)
         return codes.astype(np.uint16)
 
-    def _many_texts(self, keys: Sequence[str]) -> npt.NDArray[np.uint16]:
-        """Sorted once, each bucket is a run: its ends are searched among the keys, not the keys among the cuts."""
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        ordered = [keys[place] for place in order]
-        first = bisect_left(ordered, self.cuts[0]) if self.cuts else 0
-        last = bisect_right(ordered, self.high) if self.high is not None else 0
-        starts = [first, *(bisect_left(ordered, cut) for cut in self.cuts[1:]), last]
-        codes = np.empty(len(keys), np.uint16)
-        codes[first:last] = np.repeat(np.asarray(self.numbers, np.uint16), np.diff(starts)) if self.cuts else 0
-        for place in (*range(first), *range(last, len(keys))):
-            codes[place] = self(ordered[place])
-        found = np.empty(len(keys), np.uint16)
-        found[np.asarray(order, np.int64)] = codes
-        return found
+    def many_titles(self, titles: Sequence[bytes]) -> npt.NDArray[np.uint16]:
+        """The codes of titles given as UTF-8, of any length: what calling it on the first `PREFIX` characters gives.
+
+        ASCII titles are compared as bytes of fixed width. Their order is that of code points, and a cut
+        with other letters stands clearly above or below within as many bytes.
+        """
+        if self.high is None:
+            return np.full(len(titles), ABOVE, np.uint16)
+        keys = np.asarray(titles, f"S{PREFIX}")
+        spelt = cast("Sequence[str]", self.cuts)
+        cuts = np.asarray([cut.encode() for cut in spelt], f"S{PREFIX}")
+        place = np.searchsorted(cuts, keys, side="right") - 1
+        # A cut just above a key ends in NUL, which bytes of fixed width cannot hold: such a pair looks equal.
+        just_above = np.asarray([cut.endswith("\0") for cut in spelt])
+        place -= just_above[place] & (cuts[place] == keys)
+        codes = np.asarray(self.numbers, np.uint16)[np.maximum(place, 0)]
+        high = np.asarray(cast("str", self.high).encode(), f"S{PREFIX}")
+        apart = np.flatnonzero((place < 0) | (keys > high))
+        if not b"".join(titles).isascii():
+            apart = np.union1d(apart, np.flatnonzero([not title.isascii() for title in titles]))
+        for each in apart.tolist():
+            # Four bytes a character hold the prefix, whatever letters it has.
+            codes[each] = self(titles[each][: 4 * PREFIX].decode(errors="ignore")[:PREFIX])
+        return codes
 
     def starts_at(self, key: Key) -> bool:
         """Whether `key` is the smallest of those with its code."""

@@ -21,6 +21,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
+import numpy.typing as npt
+
 from pinakes.query.formula import Term
 from pinakes.query.item import Item
 from pinakes.query.order import SortValue
@@ -88,6 +91,11 @@ def of_code(field: OrderField, code: int) -> Iterator[str]:
 def tie_key(item_id: int, source: int) -> int:
     """(id, source) as one number in the same order."""
     return (item_id << _SOURCE_BITS) | source
+
+
+def tie_keys(item_ids: npt.NDArray[np.int64], sources: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """`tie_key` of many."""
+    return (item_ids << _SOURCE_BITS) | sources
 
 
 def sort_key(value: SortValue) -> Key | None:

@@ -69,20 +69,12 @@ async def write_codes(connection: Connection, generation: int, codes: Codes) -> 
         await connection.execute(_SQL["put_code"], generation, field, dump(code))
 
 
-def fit(columns: Mapping[OrderField, list[Key]]) -> Codes:
-    """Codes cut to fit samples of each field's keys, in any order."""
+def fit(columns: Mapping[OrderField, Keys]) -> Codes:
+    """Codes cut to fit samples of each field's keys, in ascending order."""
     codes: dict[OrderField, SortCode] = {}
     for field in ORDER_FIELDS:
-        keys = columns[field]
-        ordered: Keys
-        if field == "title":
-            ordered = sorted(map(str, keys))
-        elif field == "quality_score":
-            ordered = np.sort(np.asarray(keys, np.float64))
-        else:
-            ordered = np.sort(np.asarray(keys, np.int64))
-        code = cut_code(ordered)
-        codes[field] = fill(code, code.many(ordered))
+        code = cut_code(columns[field])
+        codes[field] = fill(code, code.many(columns[field]))
     return codes
 
 

@@ -1,8 +1,9 @@
 """Building one segment: read its rows, make its bitmaps, store them, in one transaction.
 
 Parts are independent of each other, so they run in as many processes as there are cores and in any
-order. Each reads a snapshot of its own: deltas since the build began lead from any of them to one
-and the same state (`bitmap.deltas`: applying one again changes nothing).
+order. Each row is read as of some moment since the build began: the deltas since then lead from any
+of them to one and the same state (`bitmap.deltas`: applying one again changes nothing). The
+processes have a lower priority than everybody else's.
 
     python -m pinakes.index.part GENERATION SEGMENT     prints the finished part as JSON
 """
@@ -20,18 +21,16 @@ from typing import Any
 import asyncpg
 import orjson
 
-from pinakes.bitmap.segments import SEGMENT, encode
 from pinakes.errors import StoreError
 from pinakes.index.codes import read_codes
 from pinakes.index.rows import SegmentRows
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 
-FETCH = 20_000
 DATABASE_VARIABLE = "PINAKES_INDEX_DATABASE"
+_NICE = 10
 _LOCK = int.from_bytes(b"part", "big")
 _GENERATIONS = load("generation", "pinakes.index.sql")
-_ROWS = load("rows", "pinakes.index.sql")
 _COLUMNS = ("generation", "segment", "cardinality", "term", "bits")
 # PostgreSQL counts microseconds from the year 2000.
 _EPOCH_2000 = int(timedelta(days=10_957) / timedelta(microseconds=1))
@@ -92,13 +91,10 @@ async def _build(connection: Connection, generation: int, segment: int, began: f
     codes = await read_codes(connection, generation)
     epoch = await connection.fetchval(_GENERATIONS["belongs"], generation)
     rows = SegmentRows(segment)
-    # One statement, so one snapshot: that of its own or a later epoch than the one just read.
-    cursor = await connection.cursor(_ROWS["documents"], segment * SEGMENT, (segment + 1) * SEGMENT)
-    while batch := await cursor.fetch(FETCH):
-        rows.add(batch)
+    await rows.read(connection)
     if epoch is None or await connection.fetchval(_GENERATIONS["belongs"], generation) is None:
         raise StoreError("The read model was built anew, so this index no longer fits it.", hint="Build again.")
-    records = [(generation, segment, len(bitmap), term, encode(bitmap)) for term, bitmap in rows.bitmaps(codes)]
+    records = [(generation, segment, count, term, bits) for term, count, bits in rows.terms(codes)]
     await connection.copy_records_to_table("term_segment", records=records, columns=_COLUMNS)
     seconds = time.perf_counter() - began
     await connection.execute(_GENERATIONS["put_part"], generation, segment, epoch, rows.docs, len(records), seconds)
@@ -106,6 +102,7 @@ async def _build(connection: Connection, generation: int, segment: int, began: f
 
 
 async def _main(database_url: str, generation: int, segment: int) -> None:
+    os.nice(_NICE)
     connection = await connect(database_url)
     try:
         part = await build_part(connection, generation, segment)

@@ -22,7 +22,7 @@ from pinakes.bitmap import terms
 from pinakes.bitmap.codes import SortCode
 from pinakes.bitmap.facets import TagCount
 from pinakes.bitmap.lru import BitmapCache
-from pinakes.bitmap.segments import decode
+from pinakes.bitmap.segments import assemble
 from pinakes.bitmap.source import TermsMissing
 from pinakes.bitmap.terms import BANDS, ORDER_FIELDS, OrderField
 from pinakes.errors import ReadModelNotReady
@@ -164,11 +164,11 @@ class IndexReader:
         rows = await connection.fetch(_TERMS["load"], state.generation, names)
         state.work.segments += len(rows)
         self._require(state)
-        bitmaps = {name: BitMap() for name in names}
+        parts: dict[str, list[bytes]] = {name: [] for name in names}
         for row in rows:
-            bitmaps[row["term"]] |= decode(row["bits"])
-        for name, bitmap in bitmaps.items():
-            self.cache.put(name, bitmap, state.folded_epoch)
+            parts[row["term"]].append(row["bits"])
+        for name, bits in parts.items():
+            self.cache.put(name, assemble(bits), state.folded_epoch)
 
     def _require(self, state: State) -> None:
         """That nothing this request relies on was forgotten since it began."""

@@ -17,14 +17,12 @@ from pinakes.bitmap.segments import SEGMENT, decode
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.codes import read_codes
 from pinakes.index.deltas import read_deltas
-from pinakes.index.part import FETCH
 from pinakes.index.rows import SegmentRows
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 
 _GENERATIONS = load("generation", "pinakes.index.sql")
 _TERMS = load("terms", "pinakes.index.sql")
-_ROWS = load("rows", "pinakes.index.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +62,8 @@ async def verify(connection: Connection) -> AsyncIterator[tuple[int, int, list[F
 
 async def _check(connection: Connection, generation: int, segment: int, joined: DeltaSet) -> list[Finding]:
     rows = SegmentRows(segment)
-    cursor = await connection.cursor(_ROWS["documents"], segment * SEGMENT, (segment + 1) * SEGMENT)
-    while batch := await cursor.fetch(FETCH):
-        rows.add(batch)
-    truth = dict(rows.bitmaps(await read_codes(connection, generation)))
+    await rows.read(connection)
+    truth = {term: decode(bits) for term, _, bits in rows.terms(await read_codes(connection, generation))}
     found: list[Finding] = []
     stored: dict[str, BitMap] = {}
     for row in await connection.fetch(_TERMS["all_segments"], generation, segment):

@@ -1,35 +1,40 @@
 -- The read model as a build, an answer and a check read it.
 
 -- name: documents
--- purpose: the rows of a run of document numbers, with what terms are made of
+-- purpose: a run of document numbers as columns, each one value: numbers big-endian one after the other,
+--          texts with the byte 0xff between them, which is in no UTF-8; all in the same order of rows
 -- index: unified_content_with_tags, doc
 SELECT
-    stored.doc,
-    stored.source_type,
-    stored.id,
-    stored.content_type,
-    stored.creator_id,
-    stored.is_private,
-    stored.quality_score,
-    stored.created_at,
-    stored.updated_at,
-    stored.title,
-    stored.prompt,
-    array_send(stored.tags) AS tags
+    count(*) AS rows,
+    string_agg(int4send(stored.doc), ''::bytea) AS docs,
+    string_agg(int2send(stored.source_type), ''::bytea) AS sources,
+    string_agg(int8send(stored.id), ''::bytea) AS ids,
+    string_agg(textsend(stored.content_type), '\xff'::bytea) AS types,
+    string_agg(int8send(stored.creator_id), ''::bytea) AS creators,
+    string_agg(boolsend(stored.is_private), ''::bytea) AS private,
+    string_agg(float8send(coalesce(stored.quality_score, 'NaN')), ''::bytea) AS scores,
+    string_agg(timestamptz_send(stored.created_at), ''::bytea) AS created,
+    string_agg(timestamptz_send(stored.updated_at), ''::bytea) AS updated,
+    string_agg(textsend(stored.title), '\xff'::bytea) AS titles,
+    string_agg(textsend(coalesce(stored.prompt, '')), '\xff'::bytea) AS prompts,
+    string_agg(int4send(cardinality(stored.tags)), ''::bytea) AS tag_counts,
+    string_agg(array_send(stored.tags), ''::bytea) AS tags
 FROM unified_content_with_tags AS stored
 WHERE stored.doc >= $1
   AND stored.doc < $2
 
 -- name: sample
--- purpose: values of every order field from about $1 percent of the pages; all of them with 100
+-- purpose: values of every order field from about $1 percent of the pages, as columns like `documents`;
+--          all of them with 100
 -- index: none; reads some pages
 SELECT
-    stored.created_at,
-    stored.updated_at,
-    stored.quality_score,
-    left(stored.title, $2) AS title,
-    stored.id,
-    stored.source_type
+    count(*) AS rows,
+    string_agg(timestamptz_send(stored.created_at), ''::bytea) AS created,
+    string_agg(timestamptz_send(stored.updated_at), ''::bytea) AS updated,
+    string_agg(float8send(coalesce(stored.quality_score, 'NaN')), ''::bytea) AS scores,
+    string_agg(textsend(left(stored.title, $2)), '\xff'::bytea) AS titles,
+    string_agg(int8send(stored.id), ''::bytea) AS ids,
+    string_agg(int2send(stored.source_type), ''::bytea) AS sources
 FROM unified_content_with_tags AS stored TABLESAMPLE SYSTEM ($1)
 
 -- name: page

@@ -8,6 +8,7 @@ FROM unnest($2::text[]) AS wanted (term)
 JOIN term_segment AS segments
     ON segments.generation = $1
    AND segments.term = wanted.term
+ORDER BY segments.segment
 
 -- name: deltas_after
 -- purpose: what later epochs changed
