@@ -44,12 +44,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines": DATA,
     "cache": DATA,
     "service": SERVICE - {"service"},
-    "api": SERVICE | {"worker"},  # to announce writes to Celery
-    "web": SERVICE | {"api"},
+    "api": SERVICE | {"worker", "advise"},  # to announce writes to Celery
+    "web": SERVICE | {"api", "advise"},
     "worker": SERVICE,
     "embedded": set(),
     "bench": SERVICE,
-    "advise": DATA | {"figures"},
+    "advise": SERVICE,  # its probe asks as the service does
     "cli": SERVICE | {"api", "web", "worker", "embedded", "bench", "advise"},
 }
 

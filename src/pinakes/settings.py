@@ -231,6 +231,13 @@ class Settings(BaseSettings):
         host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
         return f"redis://{password}{host}:{self.redis_port}/{self.redis_db}"
 
+    def redis_max_memory_bytes(self) -> int:
+        """`redis_max_memory` in bytes; Redis' own reading of the units."""
+        number = self.redis_max_memory.rstrip("bkmg")
+        unit = self.redis_max_memory[len(number) :]
+        units = {"k": 10**3, "kb": 2**10, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
+        return int(number) * units.get(unit, 1)
+
     def index_memory_bytes(self) -> int:
         """`index_memory` in bytes."""
         return int(self.index_memory[:-2]) << {"kb": 10, "mb": 20, "gb": 30}[self.index_memory[-2:]]

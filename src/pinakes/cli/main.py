@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "cache": "cache",
     "check": "check",
     "load": "load",
+    "advise": "advise",
     "token": "token",
 }
 

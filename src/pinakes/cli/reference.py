@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from pinakes import errors
+from pinakes.advise.rules import RULES
 from pinakes.api.metrics import FAMILIES
 from pinakes.api.parameters import FACETS_ONLY, SUGGEST, TAGS, UNIFIED, Parameter
 from pinakes.cli.main import COMMANDS, main
@@ -128,6 +129,15 @@ def metrics_table() -> str:
     return "\n".join(rows)
 
 
+def rules_table() -> str:
+    """One row a rule of `pinakes advise`, in the order of the table."""
+    rows = ["| rule | holds when | then | |", "|---|---|---|---|"]
+    for rule in RULES:
+        part = "" if rule.part == "nothing" else f"{rule.part}: "
+        rows.append(f"| `{rule.name}` | {rule.when} | {part}{rule.verdict} | {rule.then} |")
+    return "\n".join(rows)
+
+
 def grammar() -> str:
     """The grammar of the search box as it is run."""
     return f"```\n{GRAMMAR.strip()}\n```"
@@ -137,6 +147,7 @@ def grammar() -> str:
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "errors.md": {"errors": errors_table},
+    "operations.md": {"rules": rules_table},
     "metrics.md": {"metrics": metrics_table},
     "search.md": {
         "grammar": grammar,

@@ -1,0 +1,1 @@
+"""The statement advice asks."""
