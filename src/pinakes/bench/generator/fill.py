@@ -5,7 +5,7 @@
 Item i is stored as external id `gen:<seed>:<i>`. A batch of BATCH items, both sources, is one
 transaction, so what is stored is always the items before some i, and the next fill of that seed
 goes on there; where all are stored it changes nothing. Items deleted since stay deleted. A fill of
-more items extends one of fewer; change `tags`, `mean_tags` or `slim` only together with the seed,
+more items extends one of fewer; change what else it is made by only together with the seed,
 or the gallery begins by one law and ends by another.
 
 The next batch is generated while PostgreSQL stores this one. Memory is that of two batches
@@ -54,7 +54,8 @@ class FillReport:
 
 async def fill(
     pool: Pool, *, items: int, seed: int, tags: int | None = None, mean_tags: float = DEFAULT_MEAN_TAGS,
-    slim: bool = False, progress: Progress | None = None, on_status: Callable[[str], None] | None = None,
+    slim: bool = False, private_share: float | None = None, creators: int | None = None,
+    progress: Progress | None = None, on_status: Callable[[str], None] | None = None,
 ) -> FillReport:  # fmt: skip
     """Stores the first `items` items of seed `seed`, as far as they are not there yet.
 
@@ -63,7 +64,7 @@ async def fill(
     Needs a pool of five connections or more.
 
     Raises:
-        ValueError: `items`, `tags` or `mean_tags` is out of bounds.
+        ValueError: `items` or what the gallery is made by is out of bounds.
         StoreError: the database could not store them.
         Conflict: somebody else uses external ids of this seed, or fills at the same time.
     """
@@ -76,7 +77,9 @@ async def fill(
         if start >= items:
             await seal_unfinished(pool)
             return FillReport(0, items, 0, perf_counter() - began)
-        gallery = await asyncio.to_thread(Gallery, seed, tags=tags, mean_tags=mean_tags, slim=slim)
+        gallery = await asyncio.to_thread(
+            Gallery, seed, tags=tags, mean_tags=mean_tags, slim=slim, private_share=private_share, creators=creators
+        )
         async with BulkLoad(pool, expected=items - start, on_status=on_status) as bulk:
             taggings = await _store(bulk, gallery, start, items, progress)
     return FillReport(items - start, start, taggings, perf_counter() - began)

@@ -4,9 +4,10 @@
     batch = gallery.batch(0, 10_000)       # columns
     for line in gallery.lines(50_000): …   # the same items in the import format
 
-Item i depends on the seed, the vocabulary's size, the mean number of tags and i, and on nothing
-else: not on the size of the gallery, of the batch, or on the machine. So a larger gallery begins
-with the smaller one. About 7 µs an item (slim: 5 µs) and 25 MB for a batch of 10,000.
+Item i depends on the seed, the vocabulary's size, the mean number of tags, what was said of privacy
+and creators, and i, and on nothing else: not on the size of the gallery, of the batch, or on the
+machine. So a larger gallery begins with the smaller one. About 7 µs an item (slim: 5 µs) and 25 MB
+for a batch of 10,000.
 
 What is made, and how often: 45 % regular, the rest auto; 4 % without tags; 7 % private (20 % of the
 demo users' own); no score for 10 % of regular and 25 % of auto, else a median-like hump over
@@ -85,15 +86,30 @@ class Gallery:
     """All items of one seed."""
 
     def __init__(
-        self, seed: int, *, tags: int | None = None, mean_tags: float = DEFAULT_MEAN_TAGS, slim: bool = False
+        self,
+        seed: int,
+        *,
+        tags: int | None = None,
+        mean_tags: float = DEFAULT_MEAN_TAGS,
+        slim: bool = False,
+        private_share: float | None = None,
+        creators: int | None = None,
     ) -> None:
         """Builds the tables; about 0.2 s for 4,000 tags, 0.8 s for 20,000.
 
+        `private_share`: one share for all creators; `creators`: at most so many. By default both follow the law.
+
         Raises:
-            ValueError: `tags` or `mean_tags` is out of bounds.
+            ValueError: `tags`, `mean_tags`, `private_share` or `creators` is out of bounds.
         """
         if not 1 <= mean_tags <= 100:
             raise ValueError(f"mean_tags is 1 to 100, not {mean_tags}")
+        if private_share is not None and not 0 <= private_share <= 1:
+            raise ValueError(f"private_share is 0 to 1, not {private_share}")
+        if creators is not None and creators < 1:
+            raise ValueError(f"creators is 1 or more, not {creators}")
+        self._private_share = private_share
+        self._most_creators = law.MAX_USERS if creators is None else creators
         self.seed = seed
         self.slim = slim
         self.vocabulary = Vocabulary(DEFAULT_TAGS if tags is None else tags)
@@ -205,12 +221,15 @@ class Gallery:
 
     def _creators(self, items: Words) -> NDArray[np.int64]:
         here = np.searchsorted(self._user_arrivals, items.astype(np.int64), side="right")
+        here = np.minimum(here, self._most_creators)
         total = self._user_weights[here - 1]
         draw = ((self._draw(Purpose.CREATOR, items) >> np.uint64(32)) * total) >> np.uint64(32)
         return np.searchsorted(self._user_weights, draw, side="right")
 
     def _private(self, items: Words, creator: NDArray[np.int64]) -> NDArray[np.bool_]:
         draw = self._draw(Purpose.PRIVATE, items)
+        if self._private_share is not None:
+            return hits(draw, self._private_share)
         own = np.isin(creator, list(DEMO_USERS))
         return np.where(own, hits(draw, DEMO_PRIVATE_SHARE), hits(draw, PRIVATE_SHARE))
 

@@ -1,0 +1,191 @@
+"""`pinakes bench`: engines and peers side by side on one gallery, every answer checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from pinakes.bench.gallery import Law
+from pinakes.bench.generator.gallery import DEFAULT_MEAN_TAGS, DEFAULT_TAGS
+from pinakes.bench.measure import ENGINES, Measurement, Plan
+from pinakes.bench.peers.registry import PEERS
+from pinakes.bench.workload import load_workload
+from pinakes.cli.bench_table import tables
+from pinakes.cli.common import run_async
+from pinakes.embedded import connected
+from pinakes.settings import Settings, load_settings
+from pinakes.store.migrate import migrate, require_head
+from pinakes.store.pool import open_pool
+
+_DEFAULT_ITEMS = 20_000
+
+
+class _Names(click.ParamType[tuple[str, ...]]):
+    """Names from a closed list, separated by commas; `none` for none of them."""
+
+    name = "NAME,…"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        self._allowed = allowed
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """The names, in our order."""
+        if isinstance(value, tuple):
+            return value
+        given = [] if value == "none" else [part.strip() for part in str(value).split(",") if part.strip()]
+        for name in given:
+            if name not in self._allowed:
+                self.fail(f"{name!r} is none of {', '.join(self._allowed)}", param, ctx)
+        return tuple(name for name in self._allowed if name in given)
+
+
+class _Sizes(click.ParamType[tuple[int, ...]]):
+    """Rising numbers of items, separated by commas."""
+
+    name = "N,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            sizes = tuple(int(part.replace("_", "")) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a number of items", param, ctx)
+        if sizes != tuple(sorted(set(sizes))) or sizes[0] < 1:
+            self.fail("sizes are 1 or more, each larger than the one before", param, ctx)
+        return sizes
+
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--items", type=_Sizes(), help=f"Sizes of the generated gallery, rising.  [default: {_DEFAULT_ITEMS}]")
+@click.option("--import", "files", type=_EXISTING, multiple=True, help="Measure these import files instead.")
+@click.option("--as-is", is_flag=True, help="Measure the gallery that is there; adds nothing to it.")
+@click.option("--engines", type=_Names(ENGINES), default=ENGINES, help=f"Of {', '.join(ENGINES)}.  [default: all]")
+@click.option("--peers", type=_Names(PEERS), default=PEERS, help=f"Of {', '.join(PEERS)}, or none.")
+@click.option("--workload", "workload_file", type=_EXISTING, help="TOML file that says what is asked.")
+@click.option("--queries", type=click.IntRange(1), default=200, show_default=True, help="Questions drawn.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Warm rounds over them.")
+@click.option("--cold", type=click.IntRange(0), default=30, show_default=True, help="Questions also asked cold.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of gallery and questions.")
+@click.option("--tags", type=click.IntRange(9), default=DEFAULT_TAGS, show_default=True, help="Tags to generate with.")
+@click.option("--tags-per-item", type=click.FloatRange(1, 100), default=DEFAULT_MEAN_TAGS, show_default=True)
+@click.option("--private-share", type=click.FloatRange(0, 1), help="Share of private items.  [default: by the law]")
+@click.option("--creators", type=click.IntRange(1), help="At most so many creators.  [default: by the law]")
+@click.option("--share-s", type=click.FloatRange(0), default=120.0, show_default=True, help="Seconds for each once.")
+@click.option("--timeout-s", type=click.FloatRange(0.001), default=20.0, show_default=True, help="For one answer.")
+@click.option("--json", "json_file", type=_FILE, help="Write the results there; `-` prints them.", metavar="FILE")
+@click.option("--resume", is_flag=True, help="Go on with a measurement that was interrupted.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("pinakes-bench"),
+              show_default=True, help="Where journals, peers' files and the embedded servers are.")  # fmt: skip
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Servers' data.  [FOLDER/data]")
+@click.option("--database-url", metavar="URL", help="PostgreSQL to use instead.")
+def command(**given: Any) -> None:
+    """Measure engines and peers side by side, every answer checked.
+
+    All of them get the same questions in turn, first for the first time, then warm, then cold. The gallery
+    is generated in a folder of its own unless you say otherwise. docs/benchmarks.md says what is measured.
+
+    Exits with 1 if an engine gave a wrong answer. A peer that is wrong is reported.
+    """
+    sizes = given["items"] or (() if given["files"] or given["as_is"] else (_DEFAULT_ITEMS,))
+    if (given["items"] and (given["files"] or given["as_is"])) or (given["files"] and given["as_is"]):
+        raise click.UsageError("--items, --import and --as-is exclude each other")
+    plan = Plan(
+        workload=load_workload(given["workload_file"]),
+        items=sizes,
+        files=given["files"],
+        law=Law(
+            seed=given["seed"],
+            tags=given["tags"],
+            mean_tags=given["tags_per_item"],
+            private_share=given["private_share"],
+            creators=given["creators"],
+        ),
+        engines=given["engines"],
+        peers=given["peers"],
+        queries=given["queries"],
+        rounds=given["rounds"],
+        cold=given["cold"],
+        share_s=given["share_s"],
+        timeout_s=given["timeout_s"],
+        resume=given["resume"],
+    )
+    data_dir = given["data_dir"] or given["folder"] / "data"
+    settings = load_settings(data_dir=data_dir, database_url=given["database_url"])
+    given["folder"].mkdir(parents=True, exist_ok=True)
+    results = run_async(_measure(settings, plan, given["folder"]))
+    _write(results, given["json_file"])
+    if any(one["wrong"] for scale in results["scales"] for one in scale["contestants"] if one["kind"] == "engine"):
+        raise click.exceptions.Exit(1)
+
+
+async def _measure(settings: Settings, plan: Plan, folder: Path) -> dict[str, Any]:
+    with _shown() as (say, progress):
+        async with connected(settings, on_status=say) as live:
+            assert live.database_url is not None
+            if settings.database_url is None:
+                await migrate(live.database_url)
+            pool = await open_pool(live, max_size=1)
+            try:
+                await require_head(pool)
+            finally:
+                await pool.close()
+            return await Measurement(live, plan, folder, say, progress).run()
+
+
+def _write(results: dict[str, Any], json_file: Path | None) -> None:
+    text = orjson.dumps(results, option=orjson.OPT_INDENT_2).decode() + "\n"
+    if json_file is not None and str(json_file) == "-":
+        click.echo(text, nl=False)
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    for each in tables(results):
+        console.print(each)
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _shown() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int], None]]]:
+    """What goes on, as a line, and how far it is, as a bar; on stderr."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        shown: dict[str, TaskID] = {}
+        told = monotonic()
+
+        def say(message: str) -> None:
+            console.print(f"{message} …", highlight=False, markup=False)
+
+        def progress(what: str, done: int, of: int) -> None:
+            nonlocal told
+            if what not in shown:
+                for task in shown.values():
+                    bar.remove_task(task)
+                shown.clear()
+                shown[what] = bar.add_task(what, total=of)
+                if not console.is_terminal:
+                    say(what)
+            elif not console.is_terminal and monotonic() - told > 60:
+                # A log has no bar; it gets a line a minute.
+                told = monotonic()
+                say(f"{what}: {done:,} of {of:,}")
+            bar.update(shown[what], completed=done, total=of)
+
+        yield say, progress
