@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from api.application import ADA, Gallery, Tokens, assert_problem, running
@@ -110,6 +111,11 @@ async def test_requests_begun_are_answered_before_the_service_ends(
                 client.patch(item, json={"title": "Last words"}, headers=token(ADA, "content:write"))
             )
             await _until_somebody_waits(settings)
+            family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+            assert len(family) >= 3
+            lines = " ".join(word for member in family for word in member.cmdline())
+            assert "serve" in lines
+            assert str(settings.jwt_secret) not in lines  # children read secrets from their environment
             process.send_signal(signal.SIGTERM)
             await _until_nobody_is_let_in(url)
             assert not write.done()
