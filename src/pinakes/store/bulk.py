@@ -218,8 +218,8 @@ class BulkLoad:
         if not texts:
             return np.empty(0, np.int64)
         await connection.execute(LOCAL_SETTINGS)
-        reserved = await connection.fetch(for_source(load("bulk")["reserve"], source), len(texts))
-        ids = np.fromiter((row[0] for row in reserved), np.int64, len(texts))
+        reserved = await connection.fetchval(for_source(load("bulk")["reserve"], source), len(texts))
+        ids = np.sort(np.array(reserved, np.int64))
         body = "".join([f"{number}\t{text}\n" for number, text in zip(ids.tolist(), texts, strict=True)])
         try:
             await connection.copy_to_table(
@@ -228,7 +228,7 @@ class BulkLoad:
         except asyncpg.UniqueViolationError as error:
             raise Conflict(f"An item of the batch exists already: {error.detail}") from error
         if len(new.rows):
-            data = copy_format.taggings(source.code, ids[new.rows], new.tag_ids)
+            data = copy_format.taggings(source.code, ids, new.rows, new.tag_ids)
             await connection.copy_to_table(
                 source.tags_table,
                 columns=["source_type", "content_id", "tag_id"],

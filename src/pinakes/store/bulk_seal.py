@@ -13,8 +13,10 @@ another command, and a dead one's lock is gone with its connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
+from typing import TypeAlias
 
 import asyncpg
 
@@ -34,6 +36,7 @@ _STAND_IN = "stands_in_for_foreign_key"
 _BUILDERS = 2
 
 Status = Callable[[str], None]
+_Step: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 
 async def take_off(connection: Connection, source: Source, *, wait_ms: int) -> None:
@@ -68,55 +71,67 @@ async def put_back(pool: Pool, guard: Connection, on_status: Status) -> list[str
     keys = [row for row in owed if row["kind"] != "index"]
     if indexes:
         on_status(f"Building {len(indexes)} indexes")
-        await _build_all(pool, guard, indexes)
+        await _spread(pool, guard, [partial(_build, row) for row in indexes])
     if keys:
         on_status(f"Checking {len(keys)} foreign keys")
         for row in keys:
-            await _restore_key(guard, _of_tags_table(row["table_name"]), row, on_status)
-    for source in _touched(row["table_name"] for row in owed):
-        await guard.execute(f"ANALYZE {source.table}, {source.tags_table}")
+            await _add_key(guard, row)
+    touched = _touched(row["table_name"] for row in owed)
+    await _spread(pool, guard, [partial(_finish, source, keys, on_status) for source in touched])
     return [str(row["object_name"]) for row in owed]
 
 
-async def _build_all(pool: Pool, guard: Connection, indexes: list[asyncpg.Record]) -> None:
-    """Builds on `guard` and on as many other connections as there should be and may be."""
-    queue = iter(indexes)
+async def _spread(pool: Pool, guard: Connection, steps: Sequence[_Step]) -> None:
+    """Takes the steps in order, on `guard` and on as many other connections as there should be and may be."""
+    queue = iter(steps)
+
+    async def work(connection: Connection) -> None:
+        for step in queue:
+            await step(connection)
+
     async with AsyncExitStack() as stack:
-        others = min(_BUILDERS, pool.get_max_size(), len(indexes)) - 1
+        others = min(_BUILDERS, pool.get_max_size(), len(steps)) - 1
         builders = [guard] + [await stack.enter_async_context(pool.acquire()) for _ in range(others)]
-        ended = await asyncio.gather(*(_build(builder, queue) for builder in builders), return_exceptions=True)
+        ended = await asyncio.gather(*(work(builder) for builder in builders), return_exceptions=True)
     for error in ended:
         if error is not None:
             raise error
 
 
-async def _build(connection: Connection, queue: Iterable[asyncpg.Record]) -> None:
-    sql = load("bulk")
-    for row in queue:
-        async with connection.transaction():
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            await connection.execute(_MEMORY)
-            await connection.execute(row["definition"])
-            await connection.execute(sql["paid"], row["table_name"], row["object_name"])
+async def _build(row: asyncpg.Record, connection: Connection) -> None:
+    async with connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(_MEMORY)
+        await connection.execute(row["definition"])
+        await connection.execute(load("bulk")["paid"], row["table_name"], row["object_name"])
 
 
-async def _restore_key(connection: Connection, source: Source, row: asyncpg.Record, on_status: Status) -> None:
-    """Adds one foreign key unchecked, which stops new orphans, then checks what is there."""
-    sql = load("bulk")
-    name = row["object_name"]
-    if not await connection.fetchval(sql["has_constraint"], row["table_name"], name):
-        async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {source.table}, {source.tags_table} IN SHARE ROW EXCLUSIVE MODE")
-            definition = row["definition"]
-            await connection.execute(f'ALTER TABLE {source.tags_table} ADD CONSTRAINT "{name}" {definition} NOT VALID')
-    try:
-        await _validate(connection, source, row)
-    except asyncpg.ForeignKeyViolationError:
-        async with connection.transaction():
-            await connection.execute("SET LOCAL statement_timeout = 0")
-            removed = await connection.execute(for_source(sql["remove_orphans"], source))
-        on_status(f"Removed {removed.split()[-1]} taggings whose item or tag had been deleted meanwhile")
-        await _validate(connection, source, row)
+async def _add_key(connection: Connection, row: asyncpg.Record) -> None:
+    """Adds one foreign key unchecked, which stops new orphans; it may be there from an interrupted seal."""
+    source = _of_tags_table(row["table_name"])
+    name, definition = row["object_name"], row["definition"]
+    if await connection.fetchval(load("bulk")["has_constraint"], row["table_name"], name):
+        return
+    async with connection.transaction():
+        await connection.execute(f"LOCK TABLE {source.table}, {source.tags_table} IN SHARE ROW EXCLUSIVE MODE")
+        await connection.execute(f'ALTER TABLE {source.tags_table} ADD CONSTRAINT "{name}" {definition} NOT VALID')
+
+
+async def _finish(source: Source, keys: Sequence[asyncpg.Record], on_status: Status, connection: Connection) -> None:
+    """Takes statistics and checks the taggings there are against each key."""
+    await connection.execute(f"ANALYZE {source.table}")
+    for row in keys:
+        if row["table_name"] != source.tags_table:
+            continue
+        try:
+            await _validate(connection, source, row)
+        except asyncpg.ForeignKeyViolationError:
+            async with connection.transaction():
+                await connection.execute("SET LOCAL statement_timeout = 0")
+                removed = await connection.execute(for_source(load("bulk")["remove_orphans"], source))
+            on_status(f"Removed {removed.split()[-1]} taggings whose item or tag had been deleted meanwhile")
+            await _validate(connection, source, row)
+    await connection.execute(f"ANALYZE {source.tags_table}")
 
 
 async def _validate(connection: Connection, source: Source, row: asyncpg.Record) -> None:

@@ -71,18 +71,23 @@ def text_rows(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     return list(map("\t".join, zip(*fields, strict=True)))
 
 
-def taggings(source: int, content_ids: NDArray[np.integer[Any]], tag_ids: NDArray[np.integer[Any]]) -> bytes:
-    """Binary COPY of (source, content, tag), in key order: ascending keys cost the primary key half."""
-    order = np.lexsort((tag_ids, content_ids))
-    rows = np.empty(len(order), _TAGGING)
-    rows["fields"] = 3
-    rows["source_bytes"] = 2
-    rows["source"] = source
-    rows["content_bytes"] = 8
-    rows["content"] = content_ids[order]
-    rows["tag_bytes"] = 4
-    rows["tag"] = tag_ids[order]
-    return _HEADER + rows.tobytes() + _TRAILER
+def taggings(
+    source: int, item_ids: NDArray[np.int64], rows: NDArray[np.integer[Any]], tag_ids: NDArray[np.integer[Any]]
+) -> bytes:
+    """Binary COPY of (source, item_ids[row], tag), in key order: ascending keys cost the primary key half.
+
+    `item_ids` ascend. Row and tag, of 32 bits each, are sorted as one number: a tenth of a lexsort.
+    """
+    pairs = np.sort(rows.astype(np.int64) << 32 | tag_ids)
+    data = np.empty(len(pairs), _TAGGING)
+    data["fields"] = 3
+    data["source_bytes"] = 2
+    data["source"] = source
+    data["content_bytes"] = 8
+    data["content"] = item_ids[pairs >> 32]
+    data["tag_bytes"] = 4
+    data["tag"] = pairs & 0xFFFFFFFF
+    return _HEADER + data.tobytes() + _TRAILER
 
 
 async def chunks(data: bytes) -> AsyncIterator[bytes]:

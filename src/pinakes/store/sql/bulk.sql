@@ -85,8 +85,8 @@ WHERE NOT EXISTS (SELECT FROM {table} AS item WHERE item.id = tagging.content_id
 -- name: reserve
 -- purpose: ids for new items, ascending
 -- index: none; the sequence of the identity column
--- bound: one row an item
-SELECT nextval(ids.sequence)
+-- bound: one number an item, in one row: a row each takes the driver ten times as long
+SELECT array_agg(nextval(ids.sequence))
 FROM (SELECT pg_get_serial_sequence('{table}', 'id')::regclass AS sequence OFFSET 0) AS ids
 CROSS JOIN generate_series(1, $1::integer)
 

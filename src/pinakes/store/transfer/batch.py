@@ -44,11 +44,10 @@ class Part:
 
     external_ids: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    numbers: array[int] = field(default_factory=lambda: array("q"))
-    creators: array[int] = field(default_factory=lambda: array("l"))
+    creators: list[int] = field(default_factory=list)
     given: list[int] = field(default_factory=list)
-    tag_counts: array[int] = field(default_factory=lambda: array("l"))
-    tags: array[int] = field(default_factory=lambda: array("l"))
+    tag_counts: list[int] = field(default_factory=list)
+    tags: array[int] = field(default_factory=lambda: array("i"))
 
 
 @dataclass(slots=True)
@@ -95,7 +94,7 @@ class _Builder:
         self._written: dict[str, int] = {}
         self._creators = _Numbers()
         self._now = datetime.now(UTC).isoformat()
-        self._seen: set[tuple[int, str]] = set()
+        self._seen: dict[int, set[str]] = {}
         self._bytes = 0
         self.rows = 0
         self.batch = Batch()
@@ -120,7 +119,7 @@ class _Builder:
         try:
             if len(text) > MAX_LINE_BYTES:
                 raise lines.RefusedError(f"the line is longer than {MAX_LINE_BYTES:,} bytes")  # noqa: TRY301
-            if not text.strip():
+            if text.isspace():
                 return None
             row = lines.parse(text, self._now)
             item_id = row.external_id
@@ -149,23 +148,25 @@ class _Builder:
 
     def holds(self, row: lines.Row) -> bool:
         """Whether the batch has this item already."""
-        return (row.source.code, row.external_id) in self._seen
+        return row.external_id in self._seen.get(row.source.code, ())
 
-    def add(self, number: int, row: lines.Row, tags: list[int]) -> None:
+    def add(self, row: lines.Row, tags: list[int]) -> None:
         """Puts a row into the batch."""
-        part = self.batch.parts.get(row.source.code)
+        code = row.source.code
+        part = self.batch.parts.get(code)
         if part is None:
-            part = self.batch.parts[row.source.code] = Part()
+            part = self.batch.parts[code] = Part()
+            self._seen[code] = set()
         part.external_ids.append(row.external_id)
         part.texts.append(row.text)
-        part.numbers.append(number)
         part.creators.append(self._creators.number(row.creator))
         part.given.append(row.given)
         part.tag_counts.append(len(tags))
         part.tags.extend(tags)
-        for key in row.ignored:
-            self.batch.ignored[key] = self.batch.ignored.get(key, 0) + 1
-        self._seen.add((row.source.code, row.external_id))
+        if row.ignored:
+            for key in row.ignored:
+                self.batch.ignored[key] = self.batch.ignored.get(key, 0) + 1
+        self._seen[code].add(row.external_id)
         self._bytes += len(row.text)
         self.rows += 1
 
@@ -183,7 +184,7 @@ def batches(path: Path, first_line: int) -> Iterator[Batch]:
                 if checked is not None:
                     if builder.holds(checked[0]):
                         yield builder.take(raw)
-                    builder.add(number, *checked)
+                    builder.add(*checked)
                 builder.batch.last_line = number
                 if builder.full():
                     yield builder.take(raw)

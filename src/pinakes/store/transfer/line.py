@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -57,6 +57,9 @@ GIVEN = {key: 1 << place for place, key in enumerate((*FIELDS[2:], "creator", "t
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9_.+/-]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _MAX_DEPTH = 100
+
+
+_Read: TypeAlias = Callable[[str, Any], str]
 
 
 class RefusedError(Exception):
@@ -107,12 +110,11 @@ def _row(values: dict[str, Any], now: str) -> Row:
     external_id = values.get("id")
     if type(external_id) is not str or not 1 <= len(external_id) <= MAX_NAME:
         raise ValueError("id must be a text of 1 to 255 characters")
-    if "title" not in values:
+    shape = _shape(tuple(values))
+    if not shape.titled:
         raise ValueError("title is missing")
-    given, ignored = _present(tuple(values))
     texts = [escape(external_id)]
-    for key, read, default in _READERS:
-        texts.append(read(key, values[key]) if key in values else default or now)
+    texts += [read(key, values[key]) if read is not None else default or now for key, read, default in shape.fields]
     text = "\t".join(texts)
     if "\0" in text:
         raise ValueError("a text must not contain the character U+0000")
@@ -124,13 +126,28 @@ def _row(values: dict[str, Any], now: str) -> Row:
         creator = UNKNOWN_CREATOR
     elif type(creator) is not str or not 1 <= len(creator) <= MAX_NAME or "\0" in creator:
         raise ValueError("creator must be null or a text of 1 to 255 characters")
-    return Row(source, external_id, text, creator, tags, given, ignored)
+    return Row(source, external_id, text, creator, tags, shape.given, shape.ignored)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What follows from which keys a line has: for each field its reader, or None and its default."""
+
+    titled: bool
+    given: int
+    ignored: frozenset[str]
+    fields: tuple[tuple[str, _Read | None, str], ...]
 
 
 @lru_cache(maxsize=1024)
-def _present(keys: tuple[str, ...]) -> tuple[int, frozenset[str]]:
-    """The bits of the keys that are there, and those that mean nothing; the lines of a file are mostly alike."""
-    return sum(bit for key, bit in GIVEN.items() if key in keys), frozenset(keys) - KEYS
+def _shape(keys: tuple[str, ...]) -> _Shape:
+    """The lines of a file are mostly of one shape."""
+    return _Shape(
+        titled="title" in keys,
+        given=sum(bit for key, bit in GIVEN.items() if key in keys),
+        ignored=frozenset(keys) - KEYS,
+        fields=tuple((key, read if key in keys else None, default) for key, read, default in _READERS),
+    )
 
 
 def tag_name(tag: object) -> str:
@@ -169,7 +186,7 @@ def _content_type(key: str, value: Any) -> str:
     return value
 
 
-def _text(most: int) -> Callable[[str, Any], str]:
+def _text(most: int) -> _Read:
     def read(key: str, value: Any) -> str:
         if value is None:
             return NULL
@@ -239,7 +256,7 @@ def _moment(key: str, value: Any) -> str:
 
 
 # Key, what reads it, what stands there when it is absent ("" = now).
-_READERS: tuple[tuple[str, Callable[[str, Any], str], str], ...] = (
+_READERS: tuple[tuple[str, _Read, str], ...] = (
     ("title", _title, NULL),
     ("content_type", _content_type, "image"),
     ("content_data", _text(1_000_000), NULL),

@@ -52,14 +52,15 @@ class Merge:
             ids = await self._load.users(new_creators)
             self._creators += [ids[name] for name in new_creators]
 
-    async def store(self, connection: Connection, source: Source, part: Part) -> Counts:
+    async def store(self, connection: Connection, source: Source, part: Part, *, all_new: bool) -> Counts:
         """Creates and changes items in the transaction of `connection`.
 
         Raises:
-            Conflict: somebody else created one of them at this moment; to be tried again.
+            Conflict: with `all_new`, one of them exists; else, somebody created one at this moment. To
+                be tried again in another transaction, without `all_new`.
         """
         await connection.execute(LOCAL_SETTINGS)
-        known = await existing(connection, source, part)
+        known = {} if all_new else await existing(connection, source, part)
         creators = self._creators
         texts = [f"{creators[who]}\t{text}" for who, text in zip(part.creators, part.texts, strict=True)]
         per_row = np.asarray(part.tag_counts, np.int64)

@@ -11,6 +11,7 @@ DROP TABLE tags;
 DROP TABLE users;
 DROP FUNCTION pinakes_lexemes(text, text);
 DROP FUNCTION pinakes_words(text);
+DROP FUNCTION pinakes_cut(text);
 DROP FUNCTION fold_tag_counts();
 DROP FUNCTION cascade_removed_content();
 DROP FUNCTION count_truncated_tags();

@@ -17,6 +17,8 @@ depends_on: str | None = None
 
 
 _BLOCK = 64
+# The separators that occur most in titles and prompts, besides the space.
+_SEPARATORS = ".,-'|:;()/\"[]"
 
 
 def _fold() -> str:
@@ -30,10 +32,21 @@ def _fold() -> str:
     return "\n".join(f"        {line}" for line in lines)
 
 
+def _separated() -> str:
+    """The text in small ASCII letters, with spaces for the most frequent separators."""
+    text = 'lower(body COLLATE "C")'
+    for separator in _SEPARATORS:
+        quoted = separator.replace("'", "''")
+        text = f"replace({text}, '{quoted}', ' ')"
+    return text
+
+
 def upgrade() -> None:
     core = scripts.read("0001_core.sql")
-    # Only these two: other braces in the file belong to SQL.
-    scripts.run(core.replace("{fold}", _fold()).replace("{word_class}", WORD_CLASS))
+    # Only these: other braces in the file belong to SQL.
+    for name, text in (("fold", _fold()), ("separated", _separated()), ("word_class", WORD_CLASS)):
+        core = core.replace(f"{{{name}}}", text)
+    scripts.run(core)
     template = scripts.read("0001_source.sql")
     for source in SOURCES:
         scripts.run(template.format(code=source.code, name=source.name, table=source.table))
