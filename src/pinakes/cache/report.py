@@ -19,7 +19,7 @@ async def report(cache: ResultCache) -> dict[str, Any]:
         await stats.collect(cache.link, cache.counters)
         totals = await stats.read(cache.link)
         keys = int(await cache.link.call("DBSIZE"))
-        info = _info(await cache.link.call("INFO"))
+        info = info_of(await cache.link.call("INFO"))
         clocks: int | None = await cache.clocks.size()
     except CacheFailure:
         totals, keys, info, clocks = cache.counters.snapshot(), None, {}, None
@@ -76,7 +76,7 @@ def advice(info: dict[str, str]) -> list[str]:
 async def check(cache: ResultCache) -> list[str]:
     """The advice for the cache's Redis; none where it does not answer."""
     try:
-        return advice(_info(await cache.link.call("INFO")))
+        return advice(info_of(await cache.link.call("INFO")))
     except CacheFailure:
         return []
 
@@ -86,7 +86,8 @@ def _version(info: dict[str, str]) -> tuple[int, ...]:
     return tuple(map(int, numbers)) if all(number.isdecimal() for number in numbers) else (99,)
 
 
-def _info(reply: bytes) -> dict[str, str]:
+def info_of(reply: bytes) -> dict[str, str]:
+    """The reply to INFO, by name."""
     lines = (line.partition(":") for line in reply.decode().splitlines() if ":" in line)
     return {name: value for name, _, value in lines}
 

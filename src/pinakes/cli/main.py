@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "load": "load",
     "advise": "advise",
     "bench": "bench",
+    "doctor": "doctor",
     "token": "token",
 }
 

@@ -22,6 +22,8 @@ from pinakes.advise.rules import RULES
 from pinakes.api.metrics import FAMILIES
 from pinakes.api.parameters import FACETS_ONLY, SUGGEST, TAGS, UNIFIED, Parameter
 from pinakes.cli.main import COMMANDS, main
+from pinakes.doctor.examine import CHECKS
+from pinakes.doctor.server_settings import LIMITS
 from pinakes.query.language.grammar import GRAMMAR
 from pinakes.settings import Settings, hyphenated
 
@@ -129,6 +131,19 @@ def metrics_table() -> str:
     return "\n".join(rows)
 
 
+def checks_table() -> str:
+    """One row a check of `pinakes doctor`, and below them the limits of settings."""
+    rows = ["| check | what must be so |", "|---|---|"]
+    rows += [f"| `{name}` | {_first_line(check)} |" for name, check in CHECKS.items()]
+    rows += ["", "| setting of PostgreSQL | a finding is a | because | set it to |", "|---|---|---|---|"]
+    rows += [f"| `{limit.name}` | {limit.level} | {limit.why} | {limit.fix} |" for limit in LIMITS]
+    return "\n".join(rows)
+
+
+def _first_line(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").splitlines()[0]
+
+
 def rules_table() -> str:
     """One row a rule of `pinakes advise`, in the order of the table."""
     rows = ["| rule | holds when | then | |", "|---|---|---|---|"]
@@ -147,7 +162,7 @@ def grammar() -> str:
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "errors.md": {"errors": errors_table},
-    "operations.md": {"rules": rules_table},
+    "operations.md": {"rules": rules_table, "checks": checks_table},
     "metrics.md": {"metrics": metrics_table},
     "search.md": {
         "grammar": grammar,

@@ -1,0 +1,1 @@
+"""The statements the doctor asks; none changes anything."""
