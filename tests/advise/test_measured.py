@@ -13,8 +13,6 @@ from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.pool import Pool
 
-pytest_plugins = ["api.conftest"]
-
 
 async def test_facts_are_what_was_counted(pool: Pool, settings: Settings, gallery: Gallery) -> None:
     recorder = Recorder()

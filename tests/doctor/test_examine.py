@@ -22,8 +22,6 @@ from pinakes.settings import Settings
 from pinakes.store.pool import Pool, open_pool
 from pinakes.worker.loop import running as worker
 
-pytest_plugins = ["api.conftest"]
-
 
 @pytest_asyncio.fixture
 async def kept(pool: Pool, settings: Settings, gallery: Gallery) -> AsyncIterator[Pool]:
