@@ -18,7 +18,9 @@ from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished
 from pinakes.cache.stamp import of_the_read_model, read_stamp, stamp_for
 from pinakes.engines.base import BaseEngine
 from pinakes.engines.choice import EngineName, Engines
+from pinakes.engines.names import Names
 from pinakes.engines.overlap import Overlap
+from pinakes.engines.suggest import Suggester
 from pinakes.engines.trace import Trace
 from pinakes.errors import SettingsError, StoreError
 from pinakes.figures.recorder import Recorder
@@ -70,6 +72,8 @@ class ContentService:
         self._settings = settings
         secret = _cursor_secret(settings)
         self._engines = Engines(CursorCodec(secret), settings)
+        self._names = Names(pool)
+        self._suggester = Suggester(self._names, self._engines.overlap)
         namespace = namespace_of(secret, settings.count_budget_ms)
         self._reader = CachedReader(
             cache, self._understand, self._read, about=_about, engine=settings.engine, namespace=namespace
@@ -84,6 +88,15 @@ class ContentService:
     def overlap(self) -> Overlap:
         """What counts tags among hits; it takes a connection in a snapshot."""
         return self._engines.overlap
+
+    @property
+    def suggester(self) -> Suggester:
+        """What suggests tags; it takes a connection in a snapshot."""
+        return self._suggester
+
+    async def close(self) -> None:
+        """Ends what runs beside the requests."""
+        await self._names.stop()
 
     async def get_unified_content_paginated(
         self, query: GalleryQuery, *, timeout_ms: int | None = None, use_cache: bool = True
