@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from galleries import CONTENT_TYPES, INSTANTS, SCORES, TAGS, USERS, WORDS, Gallery, galleries, names, queries, store
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import facets
+from pinakes.engines.index_quick import QuickIndex
 from pinakes.engines.matview import MatviewEngine
+from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.build import build, sweep
 from pinakes.index.deltas import DeltaWriter
@@ -30,7 +32,7 @@ from pinakes.query.item import Item, Page
 from pinakes.query.oracle import answer, matches
 from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.settings import Settings
-from pinakes.store.pool import Connection, Pool, snapshot
+from pinakes.store.pool import Connection, Pool, direct, snapshot
 from pinakes.view.applier import Applier
 from pinakes.view.build import build as build_view
 from read_models import drain
@@ -52,6 +54,7 @@ class Gear:
         """A new worker."""
         self.reader = IndexReader(memory)
         self.engine = IndexEngine(CODEC, self.settings, self.reader)
+        self.quick = QuickIndex(self.engine, self.settings)
 
     async def begin(self, gallery: Gallery) -> None:
         """Everything built anew around `gallery`."""
@@ -71,7 +74,19 @@ class Gear:
     ) -> Page:
         formula = to_formula(query, gallery.vocabulary)
         async with snapshot(self.pool, 30_000) as connection:
-            return await (engine or self.engine).answer(connection, query, formula)
+            page = await (engine or self.engine).answer(connection, query, formula)
+        if engine is None and (quick := await self.ask_quickly(query, gallery)) is not None:
+            assert dataclasses.replace(quick, as_of=page.as_of) == page
+        return page
+
+    async def ask_quickly(self, query: GalleryQuery, gallery: Gallery) -> Page | None:
+        """What memory and one statement give, if they do."""
+        formula = to_formula(query, gallery.vocabulary)
+        async with direct(self.pool) as connection:
+            quick = await self.quick.answer(
+                connection, query, formula, timeout_s=30, at_any_age=True, trace=Trace(detailed=True)
+            )
+        return None if quick is None else quick.page
 
     async def check(self, query: GalleryQuery, gallery: Gallery) -> Page:
         formula = to_formula(query, gallery.vocabulary)
@@ -205,7 +220,7 @@ async def test_pages_equal_the_oracles_whatever_happens_in_between(data: st.Data
 async def test_walking_all_cursors_is_one_full_sort(
     gear: Gear, asked: tuple[SortField, SortOrder], limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pinakes.engines.index.LIMIT", limit)
+    monkeypatch.setattr("pinakes.engines.index_page.LIMIT", limit)
     gallery = sample(40)
     await gear.begin(gallery)
     query = GalleryQuery(sort_field=asked[0], sort_order=asked[1], page_size=3, viewer=1)
@@ -299,6 +314,27 @@ async def test_an_explanation_counts_what_was_looked_at(gear: Gear) -> None:
     assert "tag:1" in cold["loaded"]
     assert cold["segments_loaded"] >= len(cold["operands"])
     assert cold["stages_ms"].keys() == {"state", "evaluate", "page"}
+
+
+async def test_a_warm_worker_answers_in_one_statement_unless_the_epoch_has_moved(gear: Gear) -> None:
+    gallery = sample(200)
+    await gear.begin(gallery)
+    query = GalleryQuery(tags_any=(1, 2, 3), viewer=1, page=2, page_size=7)
+    assert await gear.ask_quickly(query, gallery) is None  # it knows nothing yet
+    page = await gear.check(query, gallery)
+    quick = await gear.ask_quickly(query, gallery)
+    assert quick is not None
+    assert quick.items == page.items
+    beyond = dataclasses.replace(query, page=1000)
+    await gear.check(beyond, gallery)
+    assert await gear.ask_quickly(beyond, gallery) is not None
+    changed = dataclasses.replace(gallery.items[0], title="another")
+    await put(gear.pool, changed)
+    gallery = Gallery((changed, *gallery.items[1:]))
+    await gear.apply()
+    assert await gear.ask_quickly(query, gallery) is None  # the epoch it followed is over
+    await gear.check(query, gallery)
+    assert await gear.ask_quickly(query, gallery) is not None
 
 
 async def test_without_an_index_the_engine_says_so(gear: Gear) -> None:
