@@ -1,1 +1,1 @@
-"""The pages people look at: server-rendered, over the same service as the HTTP interface."""
+"""The pages people look at: from the same service calls the API makes; better with scripts, whole without."""

@@ -1,8 +1,8 @@
 """Themes: what the generated items are about, and which tags can meet.
 
-A *theme* is a subject (sea, portrait, food) with its words, its colours and the shapes a picture
-of it is made of. A *scene* is one way a theme looks: a setting, a light, the phrases that describe
-it and a few tags of its own. Every item has exactly one scene, and a tag is bound to a set of
+A *theme* is a subject (sea, portrait, food) with its words. A *scene* is one way a theme looks: a
+setting, a light, the phrases that describe it and a few tags of its own. Every item has exactly one
+scene, and a tag is bound to a set of
 scenes. So tags without a common scene never meet, however frequent both are: `sunset` and
 `indoors`, `outdoors` and `still life`. A scene may borrow another theme's words (a harbour is sea
 and city), which is how themes overlap.
@@ -39,8 +39,7 @@ class Scene:
 class Theme:
     """One subject.
 
-    `palette` (background first) and `motifs` are for drawing pictures; `subjects` and `details`
-    are tags, commonest first; `adjectives` and `nouns` make compound tags by the thousand.
+    `subjects` and `details` are tags, commonest first; `adjectives` and `nouns` make compound tags by the thousand.
     `nature` and `people` say what common tags go with it.
     """
 
@@ -48,8 +47,6 @@ class Theme:
     weight: int
     nature: bool
     people: bool
-    palette: tuple[str, ...]
-    motifs: tuple[str, ...]
     subjects: tuple[str, ...]
     details: tuple[str, ...]
     adjectives: tuple[str, ...]
@@ -65,7 +62,7 @@ def _scene(row: dict[str, Any]) -> Scene:
 
 def _theme(row: dict[str, Any]) -> Theme:
     scenes = tuple(map(_scene, row.pop("scene")))
-    lists = ("palette", "motifs", "subjects", "details", "adjectives", "nouns")
+    lists = ("subjects", "details", "adjectives", "nouns")
     return Theme(**row | {key: listed(row[key]) for key in lists}, scenes=scenes)
 
 
