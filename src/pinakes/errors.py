@@ -12,7 +12,8 @@
     │   └── StaleVersion    412   somebody else changed it first
     ├── AccessError
     │   ├── NotAuthenticated 401
-    │   └── Forbidden       403
+    │   ├── Forbidden       403
+    │   └── ForeignForm     403   a form that no page of ours gave this visitor
     ├── StoreError                the databases
     │   ├── StoreUnavailable 503
     │   ├── StatementTimeout 504
@@ -167,6 +168,13 @@ class Forbidden(AccessError):
     code = "PK302"
     status = 403
     hint = "Writing needs scope content:write and ownership, or content:admin."
+
+
+class ForeignForm(AccessError):
+    """The form was not sent from a page of this site."""
+
+    code = "PK303"
+    hint = "Open the page again and send its form from there; cookies must be allowed."
 
 
 class StoreError(PinakesError):

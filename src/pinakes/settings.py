@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
     workers: int = Field(1, ge=1, le=256, description="Web server processes")
+    open_operations: bool = Field(
+        False, description="Whether `/ops` is open to everybody, as in the demo; else to administrators"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged")
 
     # Talking to PostgreSQL

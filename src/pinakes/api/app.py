@@ -55,7 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     handlers["/openapi.json"] = _fixed(Response(encode.to_json(openapi), media_type="application/json"))
     csp = {"content-security-policy": docs_page.CONTENT_SECURITY_POLICY}
     handlers["/docs"] = _fixed(HTMLResponse(docs_page.render(openapi), headers=csp))
-    app.router.routes += [Route(path, _Methods(methods)) for path, methods in handlers.items()]
+    app.router.routes += [Route(path, Methods(methods)) for path, methods in handlers.items()]
     app.openapi = lambda: openapi  # type: ignore[method-assign]
     return app
 
@@ -87,7 +87,7 @@ def _fixed(response: Response) -> dict[str, Handler]:
     return {"GET": give, "HEAD": give}
 
 
-class _Methods:
+class Methods:
     """The methods of one path, as an ASGI application; what is none of them is 405 and told which are."""
 
     def __init__(self, handlers: dict[str, Handler]) -> None:

@@ -37,19 +37,24 @@ async def healthz(_: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Every part this process needs is ready, or 503 with the state of each."""
-    state = state_of(request)
-    checks: dict[str, Callable[[State], Awaitable[None]]] = {"postgresql": _postgresql, "schema": _schema}
-    if state.redis is not None:
-        checks["redis"] = _redis
-    parts = dict(zip(checks, await asyncio.gather(*(_try(n, c, state) for n, c in checks.items())), strict=True))
+    parts = await parts_of(state_of(request))
     failed = [name for name in _NEEDED if parts[name] != "ok"]
-    if state.service.cache is not None:
-        parts["cache"] = str(cache_health(state.service.cache)["state"])
     if failed:
         refusal = StoreUnavailable(f"Not ready: {', '.join(failed)}.", hint="The log says why.", parts=parts)
         return problem_response(refusal)
     status = "degraded" if "failed" in parts.values() else "ok"
     return Response(encode.to_json({"status": status, "parts": parts}), media_type="application/json")
+
+
+async def parts_of(state: State) -> dict[str, str]:
+    """The state of each part."""
+    checks: dict[str, Callable[[State], Awaitable[None]]] = {"postgresql": _postgresql, "schema": _schema}
+    if state.redis is not None:
+        checks["redis"] = _redis
+    parts = dict(zip(checks, await asyncio.gather(*(_try(n, c, state) for n, c in checks.items())), strict=True))
+    if state.service.cache is not None:
+        parts["cache"] = str(cache_health(state.service.cache)["state"])
+    return parts
 
 
 async def _try(name: str, check: Callable[[State], Awaitable[None]], state: State) -> str:

@@ -17,7 +17,7 @@ from pinakes.api.state import State, identity_of, state_of
 from pinakes.api.tags import HEADERS, tag_id_of
 from pinakes.engines.overlap import SQL, Overlap
 from pinakes.engines.related import related
-from pinakes.engines.suggest import DEFAULT_LIMIT
+from pinakes.engines.suggest import DEFAULT_LIMIT, suggest
 from pinakes.errors import InvalidParameter, QueryError
 from pinakes.query.formula import Formula, Term, conj, leaves
 from pinakes.query.gallery_query import GalleryQuery, to_formula, visible_to
@@ -39,8 +39,8 @@ async def suggestions(request: Request) -> Response:
     within = _within(state, given.one("within", ""), viewer)
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
         formula, warnings = await meaning(conn, within)
-        found = await state.service.suggester.suggest(
-            conn, given.one("q", ""), formula, given.one("limit", DEFAULT_LIMIT)
+        found = await suggest(
+            conn, state.service.overlap, given.one("q", ""), formula, given.one("limit", DEFAULT_LIMIT)
         )
     answer = {
         "suggestions": [
@@ -61,7 +61,7 @@ async def related_to_tag(request: Request) -> Response:
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
         await tags.read(conn, tag_id, viewer)
         formula = conj((visible_to(viewer), Term("tag", tag_id)))
-        answer = await _related(conn, state.service.overlap, formula, viewer, given.one("limit", DEFAULT_LIMIT))
+        answer = await nearest(conn, state.service.overlap, formula, viewer, given.one("limit", DEFAULT_LIMIT))
     return Response(encode.to_json({**answer, "warnings": []}), headers=HEADERS, media_type="application/json")
 
 
@@ -73,7 +73,7 @@ async def related_to_search(request: Request) -> Response:
     query = state.parser.query_of(given, viewer)
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
         formula, warnings = await meaning(conn, query)
-        answer = await _related(conn, state.service.overlap, formula, viewer, given.one("limit", DEFAULT_LIMIT))
+        answer = await nearest(conn, state.service.overlap, formula, viewer, given.one("limit", DEFAULT_LIMIT))
     return Response(encode.to_json({**answer, "warnings": warnings}), headers=HEADERS, media_type="application/json")
 
 
@@ -83,9 +83,10 @@ async def meaning(conn: Connection, query: GalleryQuery) -> tuple[Formula, tuple
     return to_formula(query, vocabulary), vocabulary.warnings
 
 
-async def _related(
+async def nearest(
     conn: Connection, overlap: Overlap, formula: Formula, viewer: int | None, limit: int
 ) -> dict[str, Any]:
+    """The tags nearest to `formula` as an answer shows them."""
     besides = {int(leaf.value) for leaf in leaves(formula) if isinstance(leaf, Term) and leaf.field == "tag"}
     found = await related(conn, overlap, formula, visible_to(viewer), limit, besides=besides)
     rows = await conn.fetch(SQL["named"], [each.tag for each in found.tags])

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import click
 
+from pinakes.api.auth import SCOPES, WRITE
+from pinakes.bench.generator.names import ADMIN
 from pinakes.cli import web
 from pinakes.cli.children import Children
 from pinakes.cli.common import data_dir_option, progress, run_async, status
@@ -23,6 +25,8 @@ from pinakes.settings import Settings, load_settings
 from pinakes.store.bulk_seal import seal_unfinished
 from pinakes.store.migrate import migrate
 from pinakes.store.pool import open_pool
+from pinakes.store.users import User
+from pinakes.web.links import make_link
 
 
 @click.command()
@@ -55,7 +59,7 @@ async def _demo(settings: Settings, items: int | None) -> None:
         demo.announce(web.url(address, port))
 
         live = await stack.enter_async_context(connected(settings, on_status=status))
-        live = live.model_copy(update={"host": address, "port": port})
+        live = live.model_copy(update={"host": address, "port": port, "open_operations": True})
         assert live.database_url is not None
         await migrate(live.database_url)
         pool = await open_pool(live)
@@ -65,6 +69,7 @@ async def _demo(settings: Settings, items: int | None) -> None:
             with progress("Generating items") as advance:
                 await gallery.fill(items, advance, status)
             tags = await gallery.example_tags()
+            people = await gallery.people()
         finally:
             await pool.close()
 
@@ -74,11 +79,22 @@ async def _demo(settings: Settings, items: int | None) -> None:
         await children.start("worker", "pinakes.cli.worker")
         claimed.close()
         await web.serving(children, address, port)
-        click.echo(_welcome(web.url(address, port), settings.data_dir, tags))
+        click.echo(_welcome(web.url(address, port), settings.data_dir, tags, _links(live, people)))
         await children.watch()
 
 
-def _welcome(url: str, data_dir: Path, tags: list[str]) -> str:
+def _links(settings: Settings, people: list[User]) -> list[tuple[str, str]]:
+    """What to say of each of the demo's people, and where they sign in."""
+    found = []
+    for user in people:
+        scopes, said = (
+            (SCOPES, f"{user.username}, administrator") if user.username == ADMIN else ((WRITE,), user.username)
+        )
+        found.append((said, make_link(settings, user.id, user.username, scopes)))
+    return found
+
+
+def _welcome(url: str, data_dir: Path, tags: list[str], links: list[tuple[str, str]]) -> str:
     """What to do next, ready to paste."""
     gallery = f"{url}/api/v1/content/unified"
     where = f"--data-dir '{data_dir}'"
@@ -86,6 +102,9 @@ def _welcome(url: str, data_dir: Path, tags: list[str]) -> str:
     lines = [
         "",
         f"Pinakes serves at {url}",
+        "",
+        f"  The gallery: {url}/    Operations: {url}/ops",
+        *(f"  Sign in as {said}:\n    {url}{link}" for said, link in links),
         "",
         "  The newest items, and how many there are:",
         f"    curl '{gallery}?page_size=3'",

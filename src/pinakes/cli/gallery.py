@@ -14,11 +14,14 @@ from pathlib import Path
 import orjson
 
 from pinakes.bench.generator import fill
+from pinakes.bench.generator.names import ADMIN, DEMO_USERS
 from pinakes.embedded.directory import DataDirectory, translate_os_errors
 from pinakes.errors import StoreError
 from pinakes.query.sources import SOURCES
+from pinakes.store import users
 from pinakes.store.pool import Pool, translate_errors
 from pinakes.store.queries import for_source, load
+from pinakes.store.users import User
 
 SEED = 1
 ROOM_BYTES = 64 * 1024 * 1024  # for write-ahead log, whatever else is written
@@ -88,6 +91,12 @@ class Gallery:
                 if rows:
                     return [row["name"] for row in rows]
         return []
+
+    async def people(self) -> list[User]:
+        """Those who can sign in to a demo, the administrator last; made where they are missing."""
+        with translate_errors():
+            async with self._pool.acquire() as connection:
+                return [await users.ensure(connection, name) for name in (*DEMO_USERS.values(), ADMIN)]
 
     async def _has_content(self) -> bool:
         with translate_errors():

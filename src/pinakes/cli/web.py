@@ -17,7 +17,7 @@ from pinakes.cli.lifeline import end_with_parent
 from pinakes.errors import EmbeddedError, PortBusy, SettingsError
 from pinakes.settings import load_settings
 
-APPLICATION = "pinakes.api.asgi:app"
+APPLICATION = "pinakes.web.asgi:app"
 START_S = 60.0
 LINGER_S = 10.0
 

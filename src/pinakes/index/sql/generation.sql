@@ -17,7 +17,6 @@ WHERE generations.status = 'live'
 -- index: one row each
 SELECT
     epoch.epoch,
-    epoch.incarnation::text AS incarnation,
     epoch.at,
     now() AS now,
     epoch.policy,

@@ -1,0 +1,92 @@
+"""The tags beside the gallery: those on most hits, by category, with exact counts for the current filter.
+
+They are one more answer of the service, through the same cache. Here they are only grouped and coloured. A
+page does not wait longer than `PATIENCE_S` for them; `/page/facets` has them alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from pinakes.api.state import state_of
+from pinakes.errors import PinakesError
+from pinakes.query.aspect import FacetsAsked
+from pinakes.query.gallery_query import GalleryQuery
+
+SHOWN = 48
+PATIENCE_S = 0.25
+_COLORS = 8
+# The usual categories have their colours for good; any other one has the colour its name falls on.
+_FIXED = {"": 0, "general": 1, "style": 2, "medium": 3, "artist": 4, "character": 5, "meta": 6}
+_ORDER = ("general", "character", "medium", "style", "artist")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A tag on `count` hits."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The tags of one category, those on most hits first."""
+
+    category: str
+    color: str
+    tags: tuple[Counted, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Every group; `kind` is exact, or sampled where a tag as frequent may be missing."""
+
+    groups: tuple[Group, ...]
+    kind: str
+
+
+def color(category: str) -> str:
+    """The class of a category's colour, `c0` to `c7`."""
+    place = _FIXED.get(category)
+    if place is None:
+        place = hashlib.blake2b(category.encode(), digest_size=1).digest()[0] % _COLORS
+    return f"c{place}"
+
+
+async def count(request: Request, query: GalleryQuery) -> Facets:
+    """The facets of `query`.
+
+    Raises: as the service's `answer`.
+    """
+    answer = await state_of(request).service.answer(query, aspect=FacetsAsked(SHOWN))
+    return grouped(orjson.loads(answer.entry.constant + b"}"))
+
+
+async def soon(task: asyncio.Task[Facets]) -> Facets | None:
+    """The facets that were begun, if they are there soon; None where they are not, for whatever reason."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await task
+    except (TimeoutError, PinakesError):
+        return None
+
+
+def grouped(told: dict[str, Any]) -> Facets:
+    """An answer about facets as groups."""
+    found: dict[str, list[Counted]] = {}
+    for each in told["facets"]:
+        found.setdefault(each["category"], []).append(Counted(each["name"], each["count"]))
+
+    def rank(category: str) -> tuple[int, str]:
+        known = _ORDER.index(category) if category in _ORDER else len(_ORDER)
+        return (known + (category == ""), category)
+
+    groups = tuple(Group(name, color(name), tuple(found[name])) for name in sorted(found, key=rank))
+    return Facets(groups, told["kind"])

@@ -1,0 +1,141 @@
+"""Pages: templates rendered with what every page has, the headers of a page, and refusals as pages.
+
+Templates stand in `templates/`; everything put into them is escaped. The Content-Security-Policy allows our own
+scripts and style sheet by address and nothing inline; pictures may come from elsewhere, because items name
+theirs. A page is some tens of kilobytes before compression and is rendered in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes.api.auth import ADMIN
+from pinakes.api.state import state_of
+from pinakes.errors import NotAuthenticated, PinakesError, ReadModelNotReady, StatementTimeout, StoreError
+from pinakes.web import assets, facets, look, session, wording
+from pinakes.web.address import Address
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: http: data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    # Forms are judged by where they come from, which `no-referrer` would hide.
+    "referrer-policy": "same-origin",
+    "cache-control": "private, no-cache",
+    "vary": "cookie, accept-encoding",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+_PACKED_FROM = 1024
+
+_log = logging.getLogger(__name__)
+
+TEMPLATES = Environment(
+    loader=PackageLoader("pinakes.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+TEMPLATES.globals.update(asset=assets.address, Address=Address, colors=facets.color)
+TEMPLATES.filters.update(wording.FILTERS)
+
+
+def page(handler: Handler) -> Handler:
+    """`handler` as a page: changes of the look are taken first, and refusals become pages."""
+
+    async def answer(request: Request) -> Response:
+        turned = look.changed(request) if request.method in {"GET", "HEAD"} else None
+        if turned is not None:
+            return turned
+        try:
+            return await handler(request)
+        except PinakesError as error:
+            return refusal(request, error)
+
+    return answer
+
+
+def fragment(handler: Handler) -> Handler:
+    """`handler` as a part of a page that a script fetches; its refusals are parts, too."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except PinakesError as error:
+            return render(request, "part_refused.html", status=error.status, **_told(error))
+
+    return answer
+
+
+def render(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+    """A page or a part of one."""
+    visitor = session.visitor_of(request)
+    shown = {
+        "visitor": visitor,
+        "signed_in": visitor.id is not None,
+        "administrator": ADMIN in visitor.identity.scopes,
+        "look": look.look_of(request),
+        "here": Address.of(request),
+        "path": request.url.path,
+        "form_key": lambda: session.form_key(request),
+        "operations": ADMIN in visitor.identity.scopes or state_of(request).settings.open_operations,
+        **context,
+    }
+    body = TEMPLATES.get_template(template).render(shown).encode("utf-8", "replace")
+    headers = {**_HEADERS, "content-type": "text/html; charset=utf-8"}
+    if len(body) > _PACKED_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, 2, mtime=0)
+        headers["content-encoding"] = "gzip"
+    response = Response(body, status, headers)
+    session.keep_form_cookie(request, response)
+    if visitor.ended:
+        session.end(response)
+    return response
+
+
+def see(address: str) -> Response:
+    """On to another page of ours, after a form was taken."""
+    assert address.startswith("/")
+    assert not address.startswith(("//", "/\\"))
+    return Response(status_code=303, headers={"location": address, "cache-control": "no-store"})
+
+
+def refusal(request: Request, error: PinakesError) -> Response:
+    """`error` as a page with a way on; what happened inside is logged, never shown."""
+    if error.status >= 500:
+        _log.warning("%s: %s", error.code, error.detail, exc_info=error)
+    return render(request, "refused.html", status=error.status, **_told(error))
+
+
+def _told(error: PinakesError) -> dict[str, Any]:
+    inside = error.status >= 500
+    kind = (
+        "slow" if isinstance(error, StatementTimeout)
+        else "stale" if isinstance(error, ReadModelNotReady)
+        else "away" if isinstance(error, StoreError)
+        else "missing" if error.status == 404
+        else "who" if isinstance(error, NotAuthenticated) or error.status == 403
+        else "wrong"
+    )  # fmt: skip
+    return {
+        "kind": kind,
+        "code": error.code,
+        "heading": error.title(),
+        "detail": "" if inside or error.detail == error.title() else error.detail,
+        "hint": error.advice if not inside or kind == "slow" else "",
+        "suggestion": str(error.extra.get("suggestion") or ""),
+        "status_code": error.status,
+    }
