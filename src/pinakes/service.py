@@ -1,7 +1,9 @@
 """ContentService: everything one can do with a gallery, usable without HTTP.
 
 The only place where engines (and what speeds them up) meet content. A read runs in one snapshot:
-the vocabulary, the page, its total and its rows all belong to the same state.
+the vocabulary, the page, its total and its rows all belong to the same state. Where the process has
+followed the index and nothing was touched that the query's names stand for, a read is one statement,
+which says itself of which state it is (`engines.index_quick`).
 """
 
 from __future__ import annotations
@@ -13,26 +15,28 @@ from pinakes.cache import body
 from pinakes.cache.answer import X_CACHE, Answer
 from pinakes.cache.core import ResultCache
 from pinakes.cache.key import namespace_of
-from pinakes.cache.meaning import Understood
+from pinakes.cache.meaning import Recent, Understood
 from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished, text_of
-from pinakes.cache.stamp import of_the_read_model, read_stamp, stamp_for
+from pinakes.cache.stamp import Stamp, of_the_read_model, read_stamp, stamp_for, stamp_of
 from pinakes.engines.base import BaseEngine
 from pinakes.engines.choice import EngineName, Engines
+from pinakes.engines.names import Names
 from pinakes.engines.overlap import Overlap
+from pinakes.engines.suggest import Suggester
 from pinakes.engines.trace import Trace
 from pinakes.errors import SettingsError, StoreError
 from pinakes.figures.recorder import Recorder
-from pinakes.query.aspect import Aspect
+from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import disj
-from pinakes.query.gallery_query import GalleryQuery, to_formula, visible_to
+from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
 from pinakes.query.item import Item, Page
 from pinakes.query.sources import Source
 from pinakes.settings import Settings
 from pinakes.store import content
 from pinakes.store.content import Author, Change, Draft
-from pinakes.store.pool import Connection, Pool, snapshot, writing
-from pinakes.store.vocabulary import resolve
+from pinakes.store.pool import Connection, Pool, direct, snapshot, writing
+from pinakes.store.vocabulary import Vocabulary, resolve
 from pinakes.view import wait
 from pinakes.view.wait import Bell
 
@@ -70,6 +74,9 @@ class ContentService:
         self._settings = settings
         secret = _cursor_secret(settings)
         self._engines = Engines(CursorCodec(secret), settings)
+        self._names = Names(pool)
+        self._suggester = Suggester(self._names, self._engines.overlap)
+        self._learnt: Recent[tuple[frozenset[Ref], int | None, bool | None], tuple[Vocabulary, Stamp]] = Recent()
         namespace = namespace_of(secret, settings.count_budget_ms)
         self._reader = CachedReader(
             cache, self._understand, self._read, about=_about, engine=settings.engine, namespace=namespace
@@ -84,6 +91,15 @@ class ContentService:
     def overlap(self) -> Overlap:
         """What counts tags among hits; it takes a connection in a snapshot."""
         return self._engines.overlap
+
+    @property
+    def suggester(self) -> Suggester:
+        """What suggests tags; it takes a connection in a snapshot."""
+        return self._suggester
+
+    async def close(self) -> None:
+        """Ends what runs beside the requests."""
+        await self._names.stop()
 
     async def get_unified_content_paginated(
         self, query: GalleryQuery, *, timeout_ms: int | None = None, use_cache: bool = True
@@ -137,11 +153,18 @@ class ContentService:
     async def _understood(self, connection: Connection, query: GalleryQuery) -> Understood:
         vocabulary = await resolve(connection, query.refs, query.viewer, query.descendants)
         known = vocabulary.known
-        formula = to_formula(query, vocabulary)
         stamp = await (stamp_for(connection, disj(known)) if known else read_stamp(connection))
-        return Understood(
-            formula, vocabulary.warnings, tuple(map(str, known)), bool(query.refs), vocabulary.unsure, stamp
-        )
+        self._learnt.put(_names_of(query), (vocabulary, stamp))
+        return _meaning(query, vocabulary, stamp)
+
+    def _remembered(self, query: GalleryQuery) -> Understood | None:
+        """What `query` asks, where nothing changed about that up to the epoch the index has followed."""
+        learnt = self._learnt.get(_names_of(query))
+        reader = self._engines.index.reader
+        if learnt is None or learnt[1].incarnation != reader.incarnation:
+            return None
+        understood = _meaning(query, *learnt)
+        return understood if understood.bound(reader.touched) <= understood.stamp.epoch else None
 
     async def _read(
         self,
@@ -168,23 +191,41 @@ class ContentService:
     async def _computed(
         self, query: GalleryQuery, aspect: Aspect | None, timeout_ms: int | None, name: EngineName, trace: Trace
     ) -> Reading:
-        async with snapshot(self._pool, timeout_ms or self._settings.statement_timeout_ms) as connection:
+        timeout_ms = timeout_ms or self._settings.statement_timeout_ms
+        indexed = name in {"auto", "index"}
+        if indexed and aspect is None and (quick := await self._quickly(query, timeout_ms, name, trace)) is not None:
+            return quick
+        async with snapshot(self._pool, timeout_ms) as connection:
             trace.mark("begin")
-            understood = await self._understood(connection, query)
+            learnt = indexed and self._learnt.get(_names_of(query)) is not None
+            followed = learnt and await self._engines.index.follow(connection)
+            understood = self._remembered(query) if followed else None
+            understood = understood or await self._understood(connection, query)
             trace.mark("names")
             told = await self._engines.answer(connection, query, understood.formula, aspect, name=name, trace=trace)
             base = told.engine == BaseEngine.name
             depends = understood.formula if aspect is None or not aspect.wide else visible_to(query.viewer)
             stamp = await stamp_for(connection, depends) if base else await read_stamp(connection)
             trace.mark("stamp")
-        told = dataclasses.replace(
-            told,
-            query=query.q or None,
-            warnings=(*understood.warnings, *told.warnings),
-            epoch=stamp.epoch if stamp.policy else None,
-        )
-        explained = {"formula": str(understood.formula), **trace.figures()} if trace.detailed else None
-        return Reading(told, stamp if base else of_the_read_model(stamp), understood, trace.stages, explained)
+        return _reading(query, told, stamp if base else of_the_read_model(stamp), understood, trace)
+
+    async def _quickly(self, query: GalleryQuery, timeout_ms: int, name: EngineName, trace: Trace) -> Reading | None:
+        """What engine `index` says out of memory and one statement, where that is possible."""
+        if self._engines.index.reader.incarnation is None:
+            return None
+        async with direct(self._pool) as connection:
+            # Nothing is waited for between this and the evaluation, so both are of one epoch.
+            understood = self._remembered(query)
+            if understood is None:
+                return None
+            trace.mark("names")
+            quick = await self._engines.quick.answer(
+                connection, query, understood.formula,
+                timeout_s=timeout_ms / 1000, at_any_age=name == "index", trace=trace,
+            )  # fmt: skip
+        if quick is None:
+            return None
+        return _reading(query, quick.page, of_the_read_model(stamp_of(quick.moment)), understood, trace)
 
     async def get(self, source: Source, item_id: int, viewer: int | None) -> Item:
         """One item.
@@ -272,6 +313,28 @@ class ContentService:
 
 
 _ANSWERS = {source: f"answer:{source}" for source in X_CACHE}
+
+
+def _names_of(query: GalleryQuery) -> tuple[frozenset[Ref], int | None, bool | None]:
+    """All that decides what the names in `query` mean."""
+    return query.refs, query.viewer, query.descendants
+
+
+def _meaning(query: GalleryQuery, vocabulary: Vocabulary, stamp: Stamp) -> Understood:
+    terms = tuple(map(str, vocabulary.known))
+    formula = to_formula(query, vocabulary)
+    return Understood(formula, vocabulary.warnings, terms, bool(query.refs), vocabulary.unsure, stamp)
+
+
+def _reading(query: GalleryQuery, told: Page | Insight, stamp: Stamp, understood: Understood, trace: Trace) -> Reading:
+    told = dataclasses.replace(
+        told,
+        query=query.q or None,
+        warnings=(*understood.warnings, *told.warnings),
+        epoch=stamp.epoch if stamp.policy else None,
+    )
+    explained = {"formula": str(understood.formula), **trace.figures()} if trace.detailed else None
+    return Reading(told, stamp, understood, trace.stages, explained)
 
 
 def _about(query: GalleryQuery) -> GalleryQuery:

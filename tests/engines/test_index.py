@@ -6,92 +6,29 @@ import asyncio
 import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator
-from random import Random
 
 import pytest
 import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from galleries import CONTENT_TYPES, INSTANTS, SCORES, TAGS, USERS, WORDS, Gallery, galleries, names, queries, store
+from galleries import Gallery, galleries, names, queries
+from index_gear import CODEC, Gear, put, remove, sample
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import facets
 from pinakes.engines.matview import MatviewEngine
 from pinakes.errors import ReadModelNotReady
-from pinakes.index.build import build, sweep
-from pinakes.index.deltas import DeltaWriter
+from pinakes.index.build import sweep
 from pinakes.index.fold import fold
 from pinakes.index.part import connect
 from pinakes.index.reader import IndexReader
-from pinakes.index.verify import verify
-from pinakes.query.cursor import CursorCodec
 from pinakes.query.gallery_query import SORT_FIELDS, SORT_ORDERS, GalleryQuery, SortField, SortOrder, to_formula
-from pinakes.query.item import Item, Page
+from pinakes.query.item import Item
 from pinakes.query.oracle import answer, matches
 from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.settings import Settings
-from pinakes.store.pool import Connection, Pool, snapshot
-from pinakes.view.applier import Applier
+from pinakes.store.pool import Pool, snapshot
 from pinakes.view.build import build as build_view
-from read_models import drain
-
-CODEC = CursorCodec("a secret of these tests only")
-
-
-class Gear:
-    """A database with its applier, its index, and a worker's memory of it."""
-
-    def __init__(self, pool: Pool, configured: Settings, keeper: Connection) -> None:
-        self.pool = pool
-        self.settings = configured
-        self.keeper = keeper
-        self.applier = Applier(observers=[DeltaWriter()])
-        self.restart()
-
-    def restart(self, memory: int = 1 << 26) -> None:
-        """A new worker."""
-        self.reader = IndexReader(memory)
-        self.engine = IndexEngine(CODEC, self.settings, self.reader)
-
-    async def begin(self, gallery: Gallery) -> None:
-        """Everything built anew around `gallery`."""
-        await store(self.pool, gallery)
-        await build_view(self.keeper, "incremental")
-        await self.build()
-
-    async def build(self) -> None:
-        assert self.settings.database_url is not None
-        await build(self.settings.database_url, processes=0)
-
-    async def apply(self) -> None:
-        await drain(self.keeper, self.applier)
-
-    async def ask(
-        self, query: GalleryQuery, gallery: Gallery, engine: IndexEngine | MatviewEngine | None = None
-    ) -> Page:
-        formula = to_formula(query, gallery.vocabulary)
-        async with snapshot(self.pool, 30_000) as connection:
-            return await (engine or self.engine).answer(connection, query, formula)
-
-    async def check(self, query: GalleryQuery, gallery: Gallery) -> Page:
-        formula = to_formula(query, gallery.vocabulary)
-        expected = answer(
-            formula, gallery.items, query.sort_field, query.sort_order, page=query.page, page_size=query.page_size
-        )
-        page = await self.ask(query, gallery)
-        assert names(page.items) == names(expected.items)
-        assert page.items == tuple(expected.items)
-        assert (page.total_count, page.total_kind) == (expected.total, "exact")
-        assert (page.has_next, page.has_previous) == (expected.has_next, expected.has_previous)
-        return page
-
-    async def verify(self) -> None:
-        connection = await connect(self.settings.database_url or "")
-        try:
-            async for _, _, findings in verify(connection):
-                assert findings == []
-        finally:
-            await connection.close()
 
 
 @pytest_asyncio.fixture
@@ -100,53 +37,6 @@ async def gear(pool: Pool, settings: Settings) -> AsyncIterator[Gear]:
     await connection.reset_type_codec("timestamptz", schema="pg_catalog")
     yield Gear(pool, settings, connection)
     await connection.close()
-
-
-def sample(count: int, seed: int = 1) -> Gallery:
-    """A gallery of exactly `count` items with plenty of ties, the same every time."""
-    random = Random(seed)
-    keys = [(n % 2 + 1, n // 2 + 1) for n in range(count)]
-    random.shuffle(keys)
-    items = []
-    for source, item_id in keys:
-        creator = random.choice(sorted(USERS))
-        items.append(
-            Item(
-                source=source,
-                id=item_id,
-                external_id=f"x{item_id}",
-                title=random.choice(WORDS),
-                content_type=random.choice(CONTENT_TYPES),
-                prompt=random.choice((None, "by the sea")),
-                creator_id=creator,
-                creator_username=USERS[creator],
-                is_private=random.random() < 0.3,
-                quality_score=random.choice(SCORES),
-                created_at=random.choice(INSTANTS),
-                updated_at=random.choice(INSTANTS),
-                tags=tuple(sorted(random.sample(TAGS[:-1], 2), key=lambda tag: tag.name)),
-            )
-        )
-    return Gallery(tuple(items))
-
-
-async def put(pool: Pool, item: Item) -> None:
-    """Stores one item in place of whatever had its key."""
-    await remove(pool, item)
-    await pool.execute(
-        f"""INSERT INTO {SOURCE_BY_CODE[item.source].table}
-        (id, external_id, title, content_type, prompt, creator_id, item_metadata, is_private, quality_score,
-         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
-        item.id, item.external_id, item.title, item.content_type, item.prompt, item.creator_id, item.item_metadata,
-        item.is_private, item.quality_score, item.created_at, item.updated_at,
-    )  # fmt: skip
-    await pool.executemany(
-        "INSERT INTO content_tags VALUES ($1, $2, $3)", [(item.source, item.id, tag.id) for tag in item.tags]
-    )
-
-
-async def remove(pool: Pool, item: Item) -> None:
-    await pool.execute(f"DELETE FROM {SOURCE_BY_CODE[item.source].table} WHERE id = $1", item.id)
 
 
 @settings(max_examples=60)
@@ -205,7 +95,7 @@ async def test_pages_equal_the_oracles_whatever_happens_in_between(data: st.Data
 async def test_walking_all_cursors_is_one_full_sort(
     gear: Gear, asked: tuple[SortField, SortOrder], limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pinakes.engines.index.LIMIT", limit)
+    monkeypatch.setattr("pinakes.engines.index_page.LIMIT", limit)
     gallery = sample(40)
     await gear.begin(gallery)
     query = GalleryQuery(sort_field=asked[0], sort_order=asked[1], page_size=3, viewer=1)
@@ -299,6 +189,27 @@ async def test_an_explanation_counts_what_was_looked_at(gear: Gear) -> None:
     assert "tag:1" in cold["loaded"]
     assert cold["segments_loaded"] >= len(cold["operands"])
     assert cold["stages_ms"].keys() == {"state", "evaluate", "page"}
+
+
+async def test_a_warm_worker_answers_in_one_statement_unless_the_epoch_has_moved(gear: Gear) -> None:
+    gallery = sample(200)
+    await gear.begin(gallery)
+    query = GalleryQuery(tags_any=(1, 2, 3), viewer=1, page=2, page_size=7)
+    assert await gear.ask_quickly(query, gallery) is None  # it knows nothing yet
+    page = await gear.check(query, gallery)
+    quick = await gear.ask_quickly(query, gallery)
+    assert quick is not None
+    assert quick.items == page.items
+    beyond = dataclasses.replace(query, page=1000)
+    await gear.check(beyond, gallery)
+    assert await gear.ask_quickly(beyond, gallery) is not None
+    changed = dataclasses.replace(gallery.items[0], title="another")
+    await put(gear.pool, changed)
+    gallery = Gallery((changed, *gallery.items[1:]))
+    await gear.apply()
+    assert await gear.ask_quickly(query, gallery) is None  # the epoch it followed is over
+    await gear.check(query, gallery)
+    assert await gear.ask_quickly(query, gallery) is not None
 
 
 async def test_without_an_index_the_engine_says_so(gear: Gear) -> None:

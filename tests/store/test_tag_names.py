@@ -286,6 +286,21 @@ async def test_a_merge_keeps_nobody_from_reading_and_no_writer_from_writing(
     assert page.total_count == 40 + seen
 
 
+async def test_a_merge_meets_a_writer_who_holds_no_item(service: ContentService, pool: Pool) -> None:
+    """He gives an item the other tag while its batch is under way: the merge waits for him, and sees it then."""
+    ids = await _items(pool, *[("sunset",)] * 3)
+    async with pool.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("INSERT INTO content_tags (source_type, content_id, tag_id) VALUES (1, $1, 2)", ids[1])
+        merging = asyncio.create_task(tag_admin.merge(pool, 1, 2))
+        while not await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            assert not merging.done()
+        await transaction.commit()
+    assert (await merging).taggings == 3
+    assert (await _ask(service, "castle")).total_count == 3
+
+
 async def test_deleting_needs_to_be_told_about_taggings(service: ContentService, pool: Pool) -> None:
     ids = await _items(pool, ("sunset", "castle"), ("sunset",))
     with pytest.raises(Conflict):

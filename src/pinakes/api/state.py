@@ -74,6 +74,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         stack.push_async_callback(journal.stop)
         journal.start()
         service = ContentService(pool, settings, cache, bell, figures)
+        stack.push_async_callback(service.close)
         announcer = Announcer(settings)
         stack.push_async_callback(announcer.stop)
         parser, rate_limit = QueryParser(settings), RateLimit(settings)

@@ -17,7 +17,7 @@ from pinakes.api.state import State, identity_of, state_of
 from pinakes.api.tags import HEADERS, tag_id_of
 from pinakes.engines.overlap import SQL, Overlap
 from pinakes.engines.related import related
-from pinakes.engines.suggest import DEFAULT_LIMIT, suggest
+from pinakes.engines.suggest import DEFAULT_LIMIT
 from pinakes.errors import InvalidParameter, QueryError
 from pinakes.query.formula import Formula, Term, conj, leaves
 from pinakes.query.gallery_query import GalleryQuery, to_formula, visible_to
@@ -39,8 +39,8 @@ async def suggestions(request: Request) -> Response:
     within = _within(state, given.one("within", ""), viewer)
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
         formula, warnings = await meaning(conn, within)
-        found = await suggest(
-            conn, state.service.overlap, given.one("q", ""), formula, given.one("limit", DEFAULT_LIMIT)
+        found = await state.service.suggester.suggest(
+            conn, given.one("q", ""), formula, given.one("limit", DEFAULT_LIMIT)
         )
     answer = {
         "suggestions": [

@@ -13,14 +13,13 @@ Bounded by number: `SIZE` meanings of some 2 kB.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
-from pinakes.cache.judge import KnownClocks
 from pinakes.cache.key import NAMES, Question
 from pinakes.cache.stamp import Stamp
-from pinakes.query.aspect import Aspect
 from pinakes.query.formula import Formula
-from pinakes.query.gallery_query import GalleryQuery
 
 SIZE = 20_000
 VOCABULARY = "vocabulary"
@@ -41,6 +40,25 @@ class Understood:
     unsure: bool
     stamp: Stamp
 
+    def bound(self, clocks: TermClocks) -> int:
+        """The newest epoch that can have changed what the query means."""
+        if not self.named:
+            return 0
+        if self.unsure or not self.stamp.exact:
+            return clocks.newest
+        return max(clocks.clock(term) for term in (NAMES, VOCABULARY, *self.terms))
+
+
+class TermClocks(Protocol):
+    """Epochs that touched terms, as far as somebody has followed them."""
+
+    @property
+    def newest(self) -> int:
+        """The newest epoch followed."""
+
+    def clock(self, term: str) -> int:
+        """The newest epoch that can have touched `term`."""
+
 
 @dataclass(slots=True)
 class Meaning:
@@ -52,30 +70,32 @@ class Meaning:
     learnt_ms: int
     version: int = -1
 
-    def bound(self, clocks: KnownClocks) -> int:
+    def bound(self, clocks: TermClocks) -> int:
         """The newest epoch that can have changed what the query means."""
-        if self.understood.unsure or not self.understood.stamp.exact:
-            return clocks.newest
-        return max(clocks.clock(term) for term in (NAMES, VOCABULARY, *self.understood.terms))
+        return self.understood.bound(clocks)
 
 
-class Meanings:
-    """The most recently used meanings of this process, by query and aspect."""
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Recent(Generic[K, V]):
+    """The most recently used of what was learnt, `SIZE` at most."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._size = size
-        self._known: OrderedDict[tuple[GalleryQuery, Aspect | None], Meaning] = OrderedDict()
+        self._known: OrderedDict[K, V] = OrderedDict()
 
-    def get(self, query: GalleryQuery, aspect: Aspect | None = None) -> Meaning | None:
-        """What `query` was understood as."""
-        found = self._known.get((query, aspect))
+    def get(self, key: K) -> V | None:
+        """What was learnt about `key`."""
+        found = self._known.get(key)
         if found is not None:
-            self._known.move_to_end((query, aspect))
+            self._known.move_to_end(key)
         return found
 
-    def put(self, query: GalleryQuery, meaning: Meaning, aspect: Aspect | None = None) -> None:
-        """Remembers what `query` means."""
-        self._known[query, aspect] = meaning
-        self._known.move_to_end((query, aspect))
+    def put(self, key: K, learnt: V) -> None:
+        """Remembers it."""
+        self._known[key] = learnt
+        self._known.move_to_end(key)
         if len(self._known) > self._size:
             self._known.popitem(last=False)

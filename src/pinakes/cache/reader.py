@@ -20,7 +20,7 @@ from pinakes.cache.core import ResultCache
 from pinakes.cache.entry import Entry
 from pinakes.cache.flight import Flights
 from pinakes.cache.key import Question, ask
-from pinakes.cache.meaning import SIZE, Meaning, Meanings, Understood
+from pinakes.cache.meaning import SIZE, Meaning, Recent, Understood
 from pinakes.cache.stamp import Stamp
 from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.gallery_query import GalleryQuery
@@ -74,7 +74,7 @@ class CachedReader:
         self._compute = compute
         self._engine = engine
         self._namespace = namespace
-        self._meanings = Meanings()
+        self._meanings: Recent[tuple[GalleryQuery, Aspect | None], Meaning] = Recent()
         self._learning: Flights[Question] = Flights()
         self._about = about
         # A query's eighteen fields take long to hash, and the parser gives the same object again.
@@ -117,7 +117,7 @@ class CachedReader:
         self, asked: GalleryQuery, query: GalleryQuery, cache: ResultCache, aspect: Aspect | None
     ) -> Question | None:
         """The question `query` is known to ask, if that is still so."""
-        meaning = self._meanings.get(query, aspect)
+        meaning = self._meanings.get((query, aspect))
         question = None if meaning is None else self._still(meaning, cache)
         if question is not None and meaning is not None and aspect is None:
             if len(self._lately) >= SIZE:
@@ -163,7 +163,7 @@ class CachedReader:
         if question.public and query.user_id is None and query.cursor is None and aspect is None:
             question = replace(question, public_text=text_of(query))
         meaning = Meaning(question, incarnation, understood, learnt_ms)
-        self._meanings.put(query, meaning, aspect)
+        self._meanings.put((query, aspect), meaning)
         return question
 
     async def _computed(self, cache: ResultCache, query: GalleryQuery, aspect: Aspect | None) -> Computed:

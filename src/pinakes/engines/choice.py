@@ -11,6 +11,7 @@ from pinakes.engines.facets import FacetCounter
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import IndexFacets
 from pinakes.engines.index_overlap import IndexOverlap
+from pinakes.engines.index_quick import QuickIndex
 from pinakes.engines.matview import MatviewEngine
 from pinakes.engines.overlap import Overlap, TableOverlap
 from pinakes.engines.table_facets import BaseFacets, MatviewFacets
@@ -46,6 +47,7 @@ class Engines:
         base = BaseEngine(codec, settings.count_budget_ms)
         matview = MatviewEngine(codec, settings)
         self.index = IndexEngine(codec, settings, IndexReader(settings.index_memory_bytes()))
+        self.quick = QuickIndex(self.index, settings)
         self.overlap: Overlap = IndexOverlap(self.index, settings, TableOverlap())
         self._named: dict[EngineName, Engine] = {
             "auto": AutoEngine([self.index, matview], base),

@@ -14,15 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from pyroaring import BitMap
 
 from pinakes.bitmap.evaluate import Bounds, evaluate
-from pinakes.bitmap.runs import Position
-from pinakes.bitmap.terms import sort_key, tie_key
-from pinakes.bitmap.window import LIMIT, Window, Windows
+from pinakes.engines.index_page import Found, locate, read_keys, read_page, standing
 from pinakes.engines.selection import Selection, finish
 from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
@@ -30,13 +27,12 @@ from pinakes.index.reader import IndexReader, RequestSource, State
 from pinakes.query.cursor import Cursor, CursorCodec
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
-from pinakes.query.item import Item, Page, Tag
+from pinakes.query.item import Item, Page
 from pinakes.query.order import SortValue, sort_value
 from pinakes.settings import Settings
 from pinakes.store.compiler import VIEW_COLUMNS, Compiler
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
-from pinakes.view.definition import COLUMNS
 from pinakes.view.reading import DEFAULT_STALENESS_S, hydrate
 
 NAME = "index"
@@ -45,17 +41,6 @@ RECHECK_LIMIT = 50_000
 """More documents in doubt than this are another engine's work: looking at each would take seconds."""
 
 _SQL = load("rows", "pinakes.index.sql")
-_SHOWN = tuple(column for column in COLUMNS if column not in {"source_type", "tags"})
-_COLUMNS = ", ".join("stored." + column for column in _SHOWN)
-
-
-@dataclass(slots=True)
-class _Found:
-    """Where the page is: how many hits there are, a window of them, and the page's first rank if it is known."""
-
-    total: int
-    window: Window
-    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +60,7 @@ class IndexEngine:
     name = NAME
 
     def __init__(self, codec: CursorCodec, settings: Settings, reader: IndexReader) -> None:
-        self._codec = codec
+        self.codec = codec
         self._settings = settings
         self._reader = reader
 
@@ -96,7 +81,7 @@ class IndexEngine:
                 or too many documents are in doubt.
         """
         trace = trace or Trace()
-        cursor = self._codec.decode(query.cursor, formula, query.sort_field, query.sort_order) if query.cursor else None
+        cursor = self.cursor_of(query, formula)
         state = await self._reader.state(connection)
         allowed = self._settings.max_staleness_seconds or DEFAULT_STALENESS_S
         if not at_any_age and state.age_s > allowed:
@@ -112,10 +97,24 @@ class IndexEngine:
         trace.facts |= {"total": found.total, "window": len(found.window.docs)}
         return page
 
+    def cursor_of(self, query: GalleryQuery, formula: Formula) -> Cursor | None:
+        """The cursor `query` was asked with. Raises: InvalidCursor."""
+        if not query.cursor:
+            return None
+        return self.codec.decode(query.cursor, formula, query.sort_field, query.sort_order)
+
     @property
     def reader(self) -> IndexReader:
         """The process's memory of the index."""
         return self._reader
+
+    async def follow(self, connection: Connection) -> bool:
+        """Brings the process's memory to the epoch of the connection's snapshot; False where there is no index."""
+        try:
+            await self._reader.state(connection)
+        except ReadModelNotReady:
+            return False
+        return True
 
     async def hits(self, connection: Connection, state: State, formula: Formula) -> BitMap:
         """Every document `formula` is true of, as of `state`; the caller's own to keep.
@@ -138,23 +137,23 @@ class IndexEngine:
         await self.answer(connection, query, formula, trace=trace)
         return {"formula": str(formula), **trace.figures(), "memory": self._reader.figures()}
 
-    async def _find(self, asked: _Request, formula: Formula) -> _Found:
-        def directly(source: RequestSource) -> _Found | Bounds:
+    async def _find(self, asked: _Request, formula: Formula) -> Found:
+        def directly(source: RequestSource) -> Found | Bounds:
             bounds = evaluate(formula, source)
             if bounds.exact:
-                return _locate(source, bounds.possible, asked.query, asked.cursor)
+                return locate(source, bounds.possible, asked.query, asked.cursor)
             # These outlive the evaluation, so they must be the request's own.
             return Bounds(bounds.certain.copy(), bounds.possible.copy())
 
         connection, state, trace = asked.connection, asked.state, asked.trace
         found = await self._reader.run(connection, state, directly)
         trace.mark("evaluate")
-        if isinstance(found, _Found):
+        if isinstance(found, Found):
             return found
         trace.rechecked = len(found.doubtful())
         hits = await self._settle(connection, formula, found)
         trace.mark("recheck")
-        located = await self._reader.run(connection, state, lambda s: _locate(s, hits, asked.query, asked.cursor))
+        located = await self._reader.run(connection, state, lambda s: locate(s, hits, asked.query, asked.cursor))
         trace.mark("evaluate")
         return located
 
@@ -173,7 +172,7 @@ class IndexEngine:
         rows = await connection.fetch(sql, *compiler.values)
         return bounds.certain | BitMap(row["doc"] for row in rows)
 
-    async def _page(self, asked: _Request, formula: Formula, found: _Found) -> Page:
+    async def _page(self, asked: _Request, formula: Formula, found: Found) -> Page:
         """The page, from its window."""
         query, size = asked.query, asked.query.page_size
         items: list[Item] | None = None
@@ -183,9 +182,9 @@ class IndexEngine:
             items = await read_page(asked.connection, query, docs, start - found.window.first)
             keys = [(item.source, item.id, sort_value(item, query.sort_field)) for item in items]
         elif asked.cursor is not None:
-            keys = await _keys(asked.connection, query, docs) if docs else []
+            keys = await read_keys(asked.connection, query, docs) if docs else []
             first = found.window.first
-            start = first + _standing(keys, asked.cursor, query) - (size if asked.cursor.side == "before" else 0)
+            start = first + standing(keys, asked.cursor, query) - (size if asked.cursor.side == "before" else 0)
             keys = keys[max(start - first, 0) : max(start + size - first, 0)]
         selection = Selection(keys, start + size < found.total, start > 0, found.total, "exact")
 
@@ -194,74 +193,6 @@ class IndexEngine:
 
         state = asked.state
         return await finish(
-            asked.connection, query, formula, selection, self._codec,
+            asked.connection, query, formula, selection, self.codec,
             backward=False, engine=NAME, as_of=state.at, epoch=state.epoch, read=read,
         )  # fmt: skip
-
-
-async def read_page(connection: Connection, query: GalleryQuery, docs: list[int], skip: int) -> list[Item]:
-    """The items of a page out of the window `docs`, in order. One statement for the rows and all their tags."""
-    sql = _SQL["page"].replace("{columns}", _COLUMNS)
-    rows = await connection.fetch(_ordered(sql, query), docs, skip, query.page_size)
-    if not rows:
-        return []
-    first = rows[0]
-    named = zip(first["tag_ids"] or (), first["tag_names"] or (), first["tag_categories"] or (), strict=True)
-    tags = {number: Tag(number, name, category) for number, name, category in named}
-    return [
-        Item(
-            source=row["source"],
-            **{column: row[column] for column in _SHOWN},
-            tags=tuple(sorted((tags[number] for number in row["tags"] if number in tags), key=attrgetter("name"))),
-        )
-        for row in rows
-    ]
-
-
-async def _keys(connection: Connection, query: GalleryQuery, docs: list[int]) -> list[tuple[int, int, SortValue]]:
-    rows = await connection.fetch(_ordered(_SQL["keys"], query), docs)
-    return [(row["source"], row["id"], row["key"]) for row in rows]
-
-
-def _ordered(sql: str, query: GalleryQuery) -> str:
-    """`sql` with the order of `query`; both words come from closed lists."""
-    way = "ASC" if query.sort_order == "asc" else "DESC"
-    return sql.replace("{field}", query.sort_field).replace("{way}", way)
-
-
-def _locate(source: RequestSource, hits: BitMap, query: GalleryQuery, cursor: Cursor | None) -> _Found:
-    """The window that holds the page."""
-    total, size = len(hits), query.page_size
-    windows = Windows(source, hits, query.sort_field, query.sort_order, limit=max(LIMIT, size))
-    if cursor is None:
-        start = (query.page - 1) * size
-        return _Found(total, windows.around(range(start, start + size)), start)
-    bracket = windows.bracket(Position(sort_key(cursor.value), tie_key(cursor.id, cursor.source)))
-    ranks = (
-        range(bracket.start, bracket.stop + size)
-        if cursor.side == "after"
-        else range(bracket.start - size, bracket.stop)
-    )
-    return _Found(total, windows.around(ranks), 0)
-
-
-def _standing(keys: list[tuple[int, int, SortValue]], cursor: Cursor, query: GalleryQuery) -> int:
-    """How many of `keys`, which are in order, stand before the page: before the cursor, and at it if it looks after."""
-    count = 0
-    for source, item_id, value in keys:
-        here, there = (value, item_id, source), (cursor.value, cursor.id, cursor.source)
-        if here == there:
-            return count + (cursor.side == "after")
-        if not _precedes(here, there, query.sort_order == "asc"):
-            break
-        count += 1
-    return count
-
-
-def _precedes(here: tuple[Any, int, int], there: tuple[Any, int, int], ascending: bool) -> bool:
-    """Whether `here` comes before `there` in the order; missing values come last both ways."""
-    if (here[0] is None) != (there[0] is None):
-        return there[0] is None
-    if here[0] is None:
-        here, there = (0, *here[1:]), (0, *there[1:])
-    return here < there if ascending else here > there

@@ -7,6 +7,7 @@ Only what the viewer may see is counted, because visibility is part of the formu
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 from pyroaring import BitMap
@@ -104,6 +105,12 @@ async def _by_intersection(
         return top_tags(source, hits, ranked, limit, hints=hints, budget=budget)
 
     return await reader.run(connection, state, work)
+
+
+async def counts_of(connection: Connection, docs: list[int]) -> dict[int, int]:
+    """How many of these documents carry each tag."""
+    counted = Counter(tag for tags in await _tags_of(connection, docs) for tag in tags)
+    return dict(counted)
 
 
 async def _tags_of(connection: Connection, docs: list[int]) -> list[list[int]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pinakes.bitmap.evaluate import evaluate
 from pinakes.bitmap.facets import FORWARD_LIMIT
 from pinakes.engines.index import IndexEngine
-from pinakes.engines.index_facets import facets
+from pinakes.engines.index_facets import counts_of, facets
 from pinakes.engines.overlap import Among, Overlap
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import RequestSource, State
@@ -35,6 +35,20 @@ class IndexOverlap:
             return await self._of(connection, formula, tags)
         except ReadModelNotReady:
             return await self._otherwise.of(connection, formula, tags)
+
+    async def of_few(self, connection: Connection, formula: Formula) -> Mapping[int, int] | None:
+        """How many hits carry each tag, where they are `FORWARD_LIMIT` at most."""
+        try:
+            state = await self._state(connection)
+        except ReadModelNotReady:
+            return await self._otherwise.of_few(connection, formula)
+
+        def few(source: RequestSource) -> list[int] | None:
+            bounds = evaluate(formula, source)
+            return list(bounds.possible) if bounds.exact and len(bounds.possible) <= FORWARD_LIMIT else None
+
+        docs = await self._engine.reader.run(connection, state, few)
+        return None if docs is None else await counts_of(connection, docs)
 
     async def among(self, connection: Connection, formula: Formula) -> Among:
         """How many hits there are, and how many of them carry which tags."""

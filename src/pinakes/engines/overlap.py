@@ -38,6 +38,10 @@ class Overlap(Protocol):
         """How many hits of `formula` carry each of `tags`."""
         ...
 
+    async def of_few(self, connection: Connection, formula: Formula) -> Mapping[int, int] | None:
+        """How many hits carry each tag, where the hits are so few that this is quick; None where they are not."""
+        ...
+
     async def among(self, connection: Connection, formula: Formula) -> Among:
         """How many hits there are, and how many of them carry which tags."""
         ...
@@ -56,6 +60,10 @@ class TableOverlap:
             sql = for_source(SQL["counts_of"], source).replace("{tags}", listed).replace("{condition}", condition)
             _add(counted, await connection.fetch(sql, *compiler.values))
         return counted
+
+    async def of_few(self, connection: Connection, formula: Formula) -> Mapping[int, int] | None:
+        """Never quick enough: how many hits there are is not known before they are collected."""
+        return None
 
     async def among(self, connection: Connection, formula: Formula) -> Among:
         """How many hits there are, and how many of them carry which tags."""

@@ -3,18 +3,20 @@
 A typed text is the beginning of a name or alias, from any of its words on. Where such names are too
 few, those one typing error away are added: one letter more, less, other, or two exchanged.
 
-Maintained counts include everybody's private items. They are upper bounds of what is counted here,
-so candidates are tried by falling bound until no other can come into the list; they are never shown
-and decide no order. Tags of which nothing is left are left out.
+Which names begin so, the process knows (`names`). Candidates are tried by falling weight, until no
+other can come into the list or `MOST_TRIED` were tried; weights include everybody's private items,
+are never shown and decide no order. Tags of which nothing is left are left out. Where a filter leaves
+few hits, all their tags are counted at once instead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase, digits
 
-from asyncpg import Record
-
+from pinakes.engines.endings import Begun
+from pinakes.engines.names import Names
 from pinakes.engines.overlap import Overlap
 from pinakes.query.formula import Formula
 from pinakes.query.item import Tag
@@ -26,13 +28,12 @@ DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
 MAX_TYPED = 64
 SHORTEST_TYPO, LONGEST_TYPO = 4, 24
-SHORT = 2
-"""With so few letters very many names begin; the most used ones are tried first, and mostly suffice."""
 
-MOST_USED = 1000
+MOST_TRIED = 1000
+"""Tags counted for one list of suggestions; a filter that leaves nothing of so many is told nothing."""
+
 _LETTERS = ascii_lowercase + digits + " "
-# Beyond every character that stands in a word.
-_LAST = "\U0010ffff"
+_SQL = load("suggest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +51,70 @@ class Suggestion:
         return self.tag.name if self.alias is None else f"{self.alias} → {self.tag.name}"
 
 
-async def suggest(
-    connection: Connection, overlap: Overlap, typed: str, formula: Formula, limit: int
-) -> list[Suggestion]:
-    """At most `limit` tags for what was `typed`, those on most hits of `formula` first."""
-    begun = " ".join(words(typed))[:MAX_TYPED]
-    sql = load("suggest")
-    if len(begun) <= SHORT:
-        rows = await connection.fetch(sql["begun_among_most"], begun, begun + _LAST, MOST_USED)
-        found = await _counted(connection, overlap, formula, rows, limit, typo=False)
-        if len(found) == limit and found[-1].count > rows[0]["rest"]:
-            return found
-    rows = await connection.fetch(sql["begun"], begun, begun + _LAST)
-    found = await _counted(connection, overlap, formula, rows, limit, typo=False)
-    if len(found) < limit and SHORTEST_TYPO <= len(begun) <= LONGEST_TYPO:
-        known = [row["id"] for row in rows]
-        near = sorted(one_error_away(begun))
-        more = await connection.fetch(sql["nearly_begun"], near, [each + _LAST for each in near], known)
-        found += await _counted(connection, overlap, formula, more, limit - len(found), typo=True)
-    return found
+class Suggester:
+    """Suggests tags in one process."""
+
+    def __init__(self, names: Names, overlap: Overlap) -> None:
+        self._names = names
+        self._overlap = overlap
+
+    async def suggest(self, connection: Connection, typed: str, formula: Formula, limit: int) -> list[Suggestion]:
+        """At most `limit` tags for what was `typed`, those on most hits of `formula` first."""
+        begun = " ".join(words(typed))[:MAX_TYPED]
+        endings = await self._names.current(connection)
+        few = await self._overlap.of_few(connection, formula)
+        exact = endings.begun((begun,))
+        counts = await self._counts(connection, formula, exact, limit, few)
+        found = await _listed(connection, exact, counts, limit, typo=False)
+        if len(found) < limit and SHORTEST_TYPO <= len(begun) <= LONGEST_TYPO:
+            nearly, known = endings.begun(one_error_away(begun)), set(exact.tags.tolist())
+            counts = await self._counts(connection, formula, nearly, limit - len(found), few, without=known)
+            found += await _listed(connection, nearly, counts, limit - len(found), typo=True)
+        return found
+
+    async def _counts(
+        self,
+        connection: Connection,
+        formula: Formula,
+        begun: Begun,
+        limit: int,
+        few: Mapping[int, int] | None,
+        *,
+        without: Collection[int] = (),
+    ) -> dict[int, int]:
+        """Tag -> hits with it, for at least the `limit` tags on most hits."""
+        if few is not None:
+            return {tag: few[tag] for tag in set(begun.tags.tolist()).difference(without) & few.keys()}
+        found: dict[int, int] = {}
+        tried = 0
+        for stretch in begun.stretches(2 * limit, without):
+            if tried >= MOST_TRIED or (len(found) >= limit and stretch[0][1] < _worst(found, limit)):
+                break
+            tried += len(stretch)
+            counts = await self._overlap.of(connection, formula, [tag for tag, _ in stretch])
+            found |= {tag: counts[tag] for tag, _ in stretch if counts[tag]}
+        return found
 
 
-async def _counted(
-    connection: Connection, overlap: Overlap, formula: Formula, rows: list[Record], limit: int, *, typo: bool
+def _worst(counts: Mapping[int, int], limit: int) -> int:
+    """The count of the last tag in a list of `limit`."""
+    return sorted(counts.values(), reverse=True)[:limit][-1]
+
+
+async def _listed(
+    connection: Connection, begun: Begun, counts: Mapping[int, int], limit: int, *, typo: bool
 ) -> list[Suggestion]:
-    """The first `limit` of `rows`, which come by falling bound."""
-    best: list[tuple[int, Record]] = []
-    stretch = 2 * limit
-    for start in range(0, len(rows), stretch):
-        if len(best) == limit and rows[start]["bound"] < best[-1][0]:
-            break
-        candidates = rows[start : start + stretch]
-        counts = await overlap.of(connection, formula, [row["id"] for row in candidates])
-        best += [(counts[row["id"]], row) for row in candidates if counts[row["id"]]]
-        best = sorted(best, key=lambda each: (-each[0], each[1]["name"]))[:limit]
+    """The first `limit` suggestions, those on most hits first and equal ones by name."""
+    if not counts:
+        return []
+    least = _worst(counts, limit)
+    rows = await connection.fetch(_SQL["shown"], [tag for tag, count in counts.items() if count >= least])
+    ranked = sorted(rows, key=lambda row: (-counts[row["id"]], row["name"]))[:limit]
     return [
-        Suggestion(Tag(row["id"], row["name"], row["category"]), count, row["alias"] or None, typo)
-        for count, row in best
+        Suggestion(
+            Tag(row["id"], row["name"], row["category"]), counts[row["id"]], begun.alias(row["id"]) or None, typo
+        )
+        for row in ranked
     ]
 
 

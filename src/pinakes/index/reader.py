@@ -11,9 +11,9 @@ slept through two folds) gets `ReadModelNotReady`, never a mixture of states.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from pyroaring import BitMap
@@ -28,6 +28,8 @@ from pinakes.bitmap.terms import BANDS, ORDER_FIELDS, OrderField
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.codes import filling_of, parse
 from pinakes.index.deltas import read_deltas
+from pinakes.index.names import TagNames
+from pinakes.index.touched import Touched
 from pinakes.index.work import Work, kind
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
@@ -36,6 +38,9 @@ T = TypeVar("T")
 
 # A cold evaluation asks for leaves, steps, bands, slices and codes; each round brings several terms.
 MAX_ROUNDS = 100
+# Further behind than this, it is cheaper to ask everything anew than to read what happened.
+_MOST_EPOCHS = 1000
+_RENAMING = frozenset({"names", "vocabulary", "*"})
 _CODE = "code:"
 _HEADS = "heads:"
 _NEARBY = 3
@@ -50,6 +55,7 @@ class State:
     """What a snapshot says: epoch and generation; and what serving it took."""
 
     epoch: int
+    incarnation: str
     at: datetime
     now: datetime
     generation: int
@@ -70,6 +76,9 @@ class IndexReader:
     def __init__(self, memory: int) -> None:
         """`memory`: bytes of decoded bitmaps to keep."""
         self.cache = BitmapCache(memory)
+        self.touched = Touched()
+        self.names = TagNames()
+        self.incarnation: str | None = None
         self._generation = 0
         self._codes: dict[OrderField, SortCode] = {}
         self.fillings: dict[str, tuple[int, ...]] = {}
@@ -91,7 +100,7 @@ class IndexReader:
             raise ReadModelNotReady("There is no index for the read model as it is.", hint="Run `pinakes index build`.")
         if not row["intact"]:
             raise _exchanged()
-        names = ("epoch", "at", "now", "generation", "folded_epoch", "kept_epoch")
+        names = ("epoch", "incarnation", "at", "now", "generation", "folded_epoch", "kept_epoch")
         state = State(**{name: row[name] for name in names})
         self._adopt(state)
         state.version = self._version
@@ -105,6 +114,9 @@ class IndexReader:
         slept = same and self.cache.epoch < state.kept_epoch
         if state.generation > self._generation or slept:
             self.cache.clear(state.folded_epoch)
+            self.touched.reset(state.folded_epoch)
+            self.names.forget()
+            self.incarnation = state.incarnation
             if not same:
                 self._codes, self.fillings = {}, {}
             self._generation = state.generation
@@ -113,17 +125,41 @@ class IndexReader:
 
     async def _catch_up(self, connection: Connection, state: State) -> None:
         if self.cache.epoch < state.epoch:
-            deltas = await read_deltas(connection, state.generation, self.cache.epoch)
+            known = self.cache.epoch
+            deltas = await read_deltas(connection, state.generation, known)
+            told = await connection.fetch(_TERMS["told_after"], known, _MOST_EPOCHS)
             self._require(state)
             for epoch, changed in deltas:
                 if epoch > self.cache.epoch:
                     self.cache.advance(epoch, changed)
+            self._note_touched(known, state.epoch, told)
             if state.epoch > self.cache.epoch:
                 self.cache.advance(state.epoch, {})
         if state.folded_epoch > self._folded:
             # One fold late, because requests with older snapshots may be on their way.
             self.cache.forget_deltas(self._folded)
             self._folded = state.folded_epoch
+
+    def _note_touched(self, known: int, epoch: int, told: Sequence[Any]) -> None:
+        """What the log of changes says since `known`; where it has a gap, everything may have been touched."""
+        if [row["epoch"] for row in told] != list(range(known + 1, epoch + 1)):
+            self.touched.reset(max(epoch, self.touched.newest))
+            self.names.forget()
+            return
+        for row in told:
+            self.touched.note(row["epoch"], row["terms"])
+            if not _RENAMING.isdisjoint(row["terms"]):
+                self.names.forget()
+
+    def remembered(self, work: Work) -> State | None:
+        """The newest state followed, from memory; None before there is any."""
+        if self.incarnation is None:
+            return None
+        moment = datetime.min.replace(tzinfo=UTC)
+        return State(
+            self.cache.epoch, self.incarnation, moment, moment,
+            self._generation, self._folded, self.cache.floor, self._version, work,
+        )  # fmt: skip
 
     async def run(self, connection: Connection, state: State, work: Callable[[RequestSource], T]) -> T:
         """`work`, evaluated without interruption on bitmaps as of `state`; what it misses is loaded.

@@ -176,6 +176,19 @@ async def snapshot(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
+async def direct(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for statements that are each a snapshot of their own; the caller limits their time.
+
+    Raises:
+        Overloaded: no connection is free, and none became free in time.
+        StoreUnavailable: the server cannot be reached.
+    """
+    with translate_errors():
+        async with _connection(pool) as connection:
+            yield connection
+
+
+@asynccontextmanager
 async def writing(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
     """A transaction for one write; each statement has `timeout_ms`.
 

@@ -173,6 +173,7 @@ class Keeper:
         self._kept_house = self.clock()
         await connection.execute(epochs.SQL["prune"], self.settings.change_log_seconds)
         await connection.execute(_SQL["fold_tag_counts"])
+        await connection.execute(_SQL["sweep_name_changes"])
 
     @staticmethod
     async def _disown(connection: Connection, origin: str) -> None:

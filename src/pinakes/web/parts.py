@@ -17,7 +17,6 @@ from pinakes.api import encode
 from pinakes.api.state import state_of
 from pinakes.api.suggest import meaning
 from pinakes.engines.histogram import Bucket, histogram
-from pinakes.engines.suggest import suggest
 from pinakes.query.language.syntax import quoted
 from pinakes.store.pool import snapshot
 from pinakes.web import facets as counts
@@ -89,7 +88,7 @@ async def completions(request: Request) -> Response:
     query = asked(request, within.without("q"))
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as connection:
         formula, _ = await meaning(connection, query)
-        found = await suggest(connection, state.service.overlap, given.get("q")[:MAX_TYPED], formula, COMPLETIONS)
+        found = await state.service.suggester.suggest(connection, given.get("q")[:MAX_TYPED], formula, COMPLETIONS)
     told = [
         {
             "name": each.tag.name,

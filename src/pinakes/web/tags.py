@@ -16,7 +16,6 @@ from starlette.responses import Response
 from pinakes.api.state import state_of
 from pinakes.api.suggest import nearest
 from pinakes.api.tags import tag_id_of
-from pinakes.engines.suggest import suggest
 from pinakes.query.formula import NOTHING, Term, conj
 from pinakes.query.gallery_query import GalleryQuery, visible_to
 from pinakes.query.item import Tag
@@ -52,7 +51,7 @@ async def browse(request: Request) -> Response:
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as connection:
         found, more = [], False
         if typed:
-            found = await suggest(connection, state.service.overlap, typed, visible_to(viewer), FOUND)
+            found = await state.service.suggester.suggest(connection, typed, visible_to(viewer), FOUND)
             listed = [each.tag for each in found]
         else:
             listed, more = await tags.visible(connection, viewer, prefix=prefix, after=after, limit=LISTED)

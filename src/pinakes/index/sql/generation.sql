@@ -17,6 +17,7 @@ WHERE generations.status = 'live'
 -- index: one row each
 SELECT
     epoch.epoch,
+    epoch.incarnation::text AS incarnation,
     epoch.at,
     now() AS now,
     epoch.policy,

@@ -67,6 +67,51 @@ FROM page
 LEFT JOIN named ON page.place = $2::bigint + 1
 ORDER BY page.place
 
+-- name: page_now
+-- purpose: as `page`, tags by number only, with the epoch it is the state of: one statement, so one snapshot.
+--          One row without an item where the page is empty
+-- index: unified_content_with_tags, doc; one row of epoch; the first live row of dirty and dirty_marks
+SELECT
+    epoch.epoch,
+    epoch.incarnation::text AS incarnation,
+    epoch.policy,
+    epoch.at,
+    now() AS now,
+    epoch.relation = (SELECT to_regclass('unified_content_with_tags')) AS intact,
+    NOT EXISTS (SELECT FROM dirty) AND NOT EXISTS (SELECT FROM dirty_marks) AS settled,
+    CASE
+        WHEN isfinite(epoch.at) THEN greatest(ceil(extract(epoch FROM clock_timestamp() - epoch.at) * 1000), 0)::bigint
+    END AS behind_ms,
+    page.*
+FROM epoch
+LEFT JOIN (
+    SELECT
+        stored.source_type AS source,
+        {columns},
+        stored.tags
+    FROM unified_content_with_tags AS stored
+    WHERE stored.doc = ANY ($1::integer[])
+    ORDER BY stored.{field} {way} NULLS LAST, stored.id {way}, stored.source_type {way}
+    OFFSET $2
+    LIMIT $3
+) AS page ON true
+ORDER BY page.{field} {way} NULLS LAST, page.id {way}, page.source {way}
+
+-- name: keys_now
+-- purpose: the documents and keys of a window in their real order, with the epoch they are the state of
+-- index: unified_content_with_tags, doc; one row of epoch
+SELECT
+    epoch.epoch,
+    epoch.incarnation::text AS incarnation,
+    epoch.relation = (SELECT to_regclass('unified_content_with_tags')) AS intact,
+    stored.doc,
+    stored.source_type AS source,
+    stored.id,
+    stored.{field} AS key
+FROM epoch
+LEFT JOIN unified_content_with_tags AS stored ON stored.doc = ANY ($1::integer[])
+ORDER BY stored.{field} {way} NULLS LAST, stored.id {way}, stored.source_type {way}
+
 -- name: keys
 -- purpose: the keys of a window in their real order
 -- index: unified_content_with_tags, doc

@@ -19,6 +19,23 @@ WHERE generation = $1
   AND epoch > $2
 ORDER BY epoch
 
+-- name: told_after
+-- purpose: what epochs after $1 touched that names in a query may stand for; no more than $2 epochs
+-- index: change_log, primary key
+SELECT
+    log.epoch,
+    ARRAY(
+        SELECT touched.term
+        FROM unnest(log.terms) AS touched (term)
+        WHERE touched.term LIKE 'tag:%'
+           OR touched.term LIKE 'creator:%'
+           OR touched.term IN ('names', 'vocabulary', '*')
+    ) AS terms
+FROM change_log AS log
+WHERE log.epoch > $1
+ORDER BY log.epoch
+LIMIT $2
+
 -- name: put_delta
 -- purpose: what one epoch changed; in that epoch's transaction
 -- index: none

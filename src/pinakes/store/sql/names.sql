@@ -134,7 +134,8 @@ SELECT EXISTS (SELECT FROM {tags_table} WHERE tag_id = $1)
 -- purpose: the next $3 items after $4 of one source that carry tag $1 carry tag $2 instead
 -- index: {tags_table}_tag, primary keys of {table} and {tags_table}
 -- bound: $3 rows; $4 keeps each batch from reading what the ones before it left behind. Items are
---        held first, as by every writer of an item, so that nobody waits in a circle.
+--        held first, as by every writer of an item, so that nobody waits in a circle. Changing a row
+--        checks one foreign key and marks its item once; removing it and adding another does both twice.
 WITH held AS MATERIALIZED (
     SELECT id
     FROM {table}
@@ -147,19 +148,26 @@ WITH held AS MATERIALIZED (
     ))
     ORDER BY id
     FOR KEY SHARE
-), moved AS (
+), having_both AS MATERIALIZED (
+    SELECT content_id
+    FROM {tags_table}
+    WHERE tag_id = $2
+      AND content_id = ANY (ARRAY(SELECT id FROM held))
+), removed AS (
     DELETE FROM {tags_table}
     WHERE tag_id = $1
-      AND content_id = ANY (ARRAY(SELECT id FROM held))
+      AND content_id = ANY (ARRAY(SELECT content_id FROM having_both))
     RETURNING content_id
-), kept AS (
-    INSERT INTO {tags_table} (source_type, content_id, tag_id)
-    SELECT {code}, content_id, $2
-    FROM moved
-    ORDER BY content_id
-    ON CONFLICT DO NOTHING
+), moved AS (
+    UPDATE {tags_table}
+    SET tag_id = $2
+    WHERE tag_id = $1
+      AND content_id = ANY (ARRAY(SELECT id FROM held EXCEPT ALL SELECT content_id FROM having_both))
+    RETURNING content_id
 )
-SELECT (SELECT count(*) FROM moved) AS done, (SELECT max(id) FROM held) AS last
+SELECT
+    (SELECT count(*) FROM moved) + (SELECT count(*) FROM removed) AS done,
+    (SELECT max(id) FROM held) AS last
 
 -- name: remove_taggings
 -- purpose: the next $2 items after $3 of one source that carry the tag carry it no more

@@ -35,3 +35,9 @@ VACUUM (TRUNCATE OFF, SKIP_LOCKED) dirty
 -- purpose: moves the deltas writers left into the totals of tags
 -- index: tag_counts, primary key
 SELECT fold_tag_counts()
+
+-- name: sweep_name_changes
+-- purpose: forgets changes of names that every process has taken in or will load anew
+-- index: none; the table is small
+DELETE FROM tag_name_changes
+WHERE at < now() - interval '1 day'

@@ -1,0 +1,48 @@
+"""Names of tags in the process: what is shown of a tag, by its number.
+
+A page of 25 items shows some 150 tags, and reading them costs more than reading the items. They are
+kept until an epoch says that a tag was renamed, came or went. A name read while that epoch was being
+followed is not kept, since nobody could tell which side of it it is from.
+
+All tags of a vocabulary of 200,000 take some 40 MB; beyond `SIZE` everything is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pinakes.query.item import Tag
+from pinakes.store.pool import Connection
+from pinakes.store.queries import load
+
+SIZE = 500_000
+_SQL = load("rows", "pinakes.index.sql")
+
+
+class TagNames:
+    """Tags by number, as the newest epoch followed shows them."""
+
+    def __init__(self) -> None:
+        self._tags: dict[int, Tag] = {}
+        self._version = 0
+
+    def forget(self) -> None:
+        """A tag was renamed, came or went."""
+        self._tags = {}
+        self._version += 1
+
+    async def of(self, connection: Connection, numbers: Iterable[int]) -> dict[int, Tag]:
+        """Tags by number, at least those of `numbers` that exist; not to be changed."""
+        known = self._tags
+        missing = [number for number in numbers if number not in known]
+        if not missing:
+            return known
+        version = self._version
+        rows = await connection.fetch(_SQL["tags_shown"], list(set(missing)))
+        read = {row["id"]: Tag(row["id"], row["name"], row["category"]) for row in rows}
+        if version != self._version:
+            return known | read
+        if len(known) > SIZE:
+            self._tags = known = {}
+        known.update(read)
+        return known
