@@ -44,14 +44,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines": DATA,
     "cache": DATA,
     "service": SERVICE - {"service"},
-    "api": SERVICE | {"worker", "advise"},  # to announce writes to Celery
+    "api": SERVICE | {"worker", "advise", "audit"},  # to announce writes to Celery; to audit what it gives
     "web": SERVICE | {"api", "advise", "doctor"},
     "worker": SERVICE,
+    "audit": SERVICE,
     "embedded": set(),
     "bench": SERVICE,
     "advise": SERVICE,  # its probe asks as the service does
     "doctor": DATA | {"figures", "cache"},
-    "cli": SERVICE | {"doctor", "api", "web", "worker", "embedded", "bench", "advise"},
+    "cli": SERVICE | {"doctor", "api", "web", "worker", "embedded", "bench", "advise", "audit"},
 }
 
 # Outside library -> the only parts that may import it: a driver has one border, a framework one face.

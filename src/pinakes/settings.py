@@ -204,6 +204,14 @@ class Settings(BaseSettings):
         100, ge=0, le=3_600_000, description="From here on the text of a query, not who asked it, is kept; 0 keeps none"
     )
 
+    audit_one_in: int = Field(
+        0,
+        ge=0,
+        le=1_000_000_000,
+        description="One in so many answers from the cache is computed again to see that it "
+        "is right, in the background; 0: none",
+    )
+
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:

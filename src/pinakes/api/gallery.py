@@ -83,6 +83,8 @@ async def answered(
     answer = await service.answer(
         query, freshness, engine=cast("EngineName | None", engine), aspect=aspect, explain=explain
     )
+    if aspect is None:
+        state_of(request).audit.consider(query, answer)
     encoding = _negotiate(headers.get("accept-encoding", ""))
     wanted = headers.get("if-none-match")
     if wanted is not None and _matches(wanted, answer.etag):

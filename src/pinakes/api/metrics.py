@@ -21,11 +21,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.state import State, may_see_statistics, state_of
+from pinakes.audit.sampler import Sampler
 from pinakes.cache.core import ResultCache
 from pinakes.cache.report import health
 from pinakes.figures.histogram import PER_OCTAVE, Histogram, upper_s
 from pinakes.figures.recorder import Recorder
-from pinakes.store.pool import translate_errors
+from pinakes.store.pool import BoundedPool, translate_errors
 from pinakes.view.epoch import POLICIES
 from pinakes.view.status import Status, read_status
 
@@ -61,6 +62,10 @@ FAMILIES: tuple[Family, ...] = (
     Family("pinakes_cache_publisher_lag_seconds", "gauge", "Age of the confirmation of the clocks", _PROCESS),
     Family("pinakes_cache_process_bytes", "gauge", "Bytes of answers the process holds", _PROCESS),
     Family("pinakes_cache_process_entries", "gauge", "Answers the process holds", _PROCESS),
+    Family("pinakes_audit_answers", "counter", "Answers from the cache that were computed again", _PROCESS),
+    Family("pinakes_audit_contradictions", "counter", "Those that were wrong: must be 0", _PROCESS),
+    Family("pinakes_pool_wanted", "gauge", "Requests that have a connection or wait for one", _PROCESS),
+    Family("pinakes_pool_refused", "counter", "Requests refused because too many waited for a connection", _PROCESS),
     Family("pinakes_view_staleness_seconds", "gauge", "How old the read model is now"),
     Family("pinakes_view_worst_staleness_seconds", "gauge", "How old it gets under its policy"),
     Family("pinakes_view_epoch", "gauge", "The epoch readers see"),
@@ -93,6 +98,8 @@ async def metrics(request: Request) -> Response:
         request.app.state.view_metrics = (time.monotonic(), view)
     process = str(os.getpid())
     own = [*of_the_process(state.service.figures, process), *of_the_cache(state.service.cache, process)]
+    own += of_the_audit(state.audit, process)
+    own += of_the_pool(state.pool, process)
     return Response(view + exposition(own), headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -104,6 +111,18 @@ def of_the_process(recorder: Recorder, process: str) -> Iterator[Sample]:
             yield _SERIES[part], (name, process), histogram
         elif series == "asked:first":
             yield "pinakes_first_asked", (process,), histogram.count
+
+
+def of_the_audit(audit: Sampler, process: str) -> Iterator[Sample]:
+    """How many answers were computed again, and how many of them were wrong."""
+    yield "pinakes_audit_answers", (process,), audit.audited
+    yield "pinakes_audit_contradictions", (process,), audit.contradicted
+
+
+def of_the_pool(pool: BoundedPool, process: str) -> Iterator[Sample]:
+    """Who has a connection or waits for one, and who was turned away."""
+    yield "pinakes_pool_wanted", (process,), pool.wanted
+    yield "pinakes_pool_refused", (process,), pool.refused
 
 
 def of_the_cache(cache: ResultCache | None, process: str) -> Iterator[Sample]:

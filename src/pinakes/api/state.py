@@ -16,6 +16,7 @@ from pinakes.api.announce import Announcer
 from pinakes.api.auth import ADMIN, Authenticator, Identity
 from pinakes.api.limits import RateLimit
 from pinakes.api.params import QueryParser
+from pinakes.audit.sampler import Sampler
 from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
 from pinakes.cache.report import check
@@ -25,7 +26,7 @@ from pinakes.figures.recorder import Recorder
 from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.migrate import require_head
-from pinakes.store.pool import Pool, open_pool, translate_errors
+from pinakes.store.pool import BoundedPool, Pool, open_pool, translate_errors
 from pinakes.view.wait import Bell
 
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -41,11 +42,12 @@ class State:
     settings: Settings
     authenticator: Authenticator
     parser: QueryParser
-    pool: Pool
+    pool: BoundedPool
     service: ContentService
     redis: Redis | None
     announcer: Announcer
     rate_limit: RateLimit
+    audit: Sampler
 
 
 @asynccontextmanager
@@ -78,10 +80,12 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         announcer = Announcer(settings)
         stack.push_async_callback(announcer.stop)
         parser, rate_limit = QueryParser(settings), RateLimit(settings)
-        yield State(settings, authenticator, parser, pool, service, client, announcer, rate_limit)
+        audit = Sampler(service, settings.audit_one_in)
+        stack.push_async_callback(audit.stop)
+        yield State(settings, authenticator, parser, pool, service, client, announcer, rate_limit, audit)
 
 
-async def _pool(settings: Settings, stack: AsyncExitStack) -> Pool:
+async def _pool(settings: Settings, stack: AsyncExitStack) -> BoundedPool:
     """A pool on a database of our schema, or on one that is still to come."""
     try:
         pool = await open_pool(settings)

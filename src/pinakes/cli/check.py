@@ -19,16 +19,27 @@ from pinakes.bench.cache_check import Check, Load, figures, questions
 from pinakes.bench.cache_speed import fill_page, measure
 from pinakes.cache.link import CacheFailure, Link
 from pinakes.cache.options import Options
-from pinakes.cli.common import run_async, status
+from pinakes.cli import check_all
+from pinakes.cli.common import connection_options, run_async, status
 from pinakes.embedded import EmbeddedServers
 from pinakes.settings import Settings, load_settings
 from pinakes.store.migrate import migrate
 from pinakes.worker.loop import running as working
 
 
-@click.group()
-def command() -> None:
-    """Prove on this machine what the documentation promises."""
+@click.group(invoke_without_command=True)
+@click.pass_context
+@check_all.options
+@connection_options
+def command(settings: Settings, context: click.Context, /, **chosen: Any) -> None:
+    """Prove that an installation is right; with a subcommand, what the documentation promises.
+
+    Without a subcommand: tables, tag counts, read model, index, engines and cache of a running
+    installation are compared with what they are derived from, range by range. Exits with 1 if anything is
+    wrong. `--repair` makes anew what is derived and wrong, and nothing else; tables themselves it only reports.
+    """
+    if context.invoked_subcommand is None:
+        check_all.check_all(settings, **chosen)
 
 
 @command.command("cache")

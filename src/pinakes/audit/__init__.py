@@ -1,0 +1,1 @@
+"""The check of a whole installation: everything derived compared with what it is derived from."""

@@ -1,0 +1,1 @@
+"""SQL of the check of a whole installation."""
