@@ -71,6 +71,21 @@ async def test_everything_given_is_stored_and_the_schema_unchanged(pool: Pool, m
     assert await _counts(pool) == (220, 220, 0)
 
 
+@pytest.mark.parametrize("mode", ["never", "always"])
+async def test_every_new_item_is_dirty_once_and_other_writes_of_the_transaction_count(pool: Pool, mode: Mode) -> None:
+    async with BulkLoad(pool, expected=10, mode=mode) as load:
+        await load.prepare(REGULAR)
+        users, tags = await load.users(["ada"]), await load.tags(["a", "b"])
+        columns: dict[str, list[Any]] = {"title": ["x", "y"], "creator_id": [users["ada"]] * 2}
+        async with pool.acquire() as connection, connection.transaction():
+            ids = await load.add(REGULAR, columns, np.array([1, 0]), np.repeat(tags[:1], 2), connection=connection)
+            dirty = await connection.fetch("SELECT source_type, id FROM dirty ORDER BY id")
+            assert [tuple(row) for row in dirty] == [(REGULAR.code, number) for number in ids]
+            await connection.execute("INSERT INTO content_tags_regular VALUES ($1, $2, $3)", 1, ids[0], tags[1])
+            assert await connection.fetchval("SELECT count(*) FROM dirty") == 3
+    assert await _counts(pool) == (3, 3, 0)
+
+
 async def test_while_it_loads_only_readers_speed_is_missing(pool: Pool) -> None:
     async with BulkLoad(pool, expected=10, mode="always") as load:
         ids = await _add(load, REGULAR, "a", 10)

@@ -36,7 +36,7 @@ from pinakes.errors import Conflict, StoreError
 from pinakes.query.sources import Source
 from pinakes.store import bulk_seal, copy_format
 from pinakes.store.bulk_seal import seal_unfinished
-from pinakes.store.pool import Connection, Pool, translate_errors
+from pinakes.store.pool import PLANS_FOR_WRITING, Connection, Pool, translate_errors
 from pinakes.store.queries import for_source, load
 
 __all__ = ["BULK_FROM", "COLUMNS", "BulkLoad", "Mode", "NewRows", "prefers_bulk", "seal_unfinished"]
@@ -67,8 +67,11 @@ _POOL_TIMEOUT_S = 30
 # Readers queue behind whoever waits for a whole table, so that is not done for long unasked.
 _WAIT_MS: dict[Mode, int] = {"auto": 3_000, "always": 60_000, "never": 0}
 
-# The triggers on taggings keep a batch's rows in memory up to work_mem, and on disk beyond.
-LOCAL_SETTINGS = "SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = 0"
+# The triggers on taggings keep a batch's rows in memory up to work_mem, and on disk beyond. New items'
+# taggings are counted here; triggers do it for every other statement (migration 0007).
+_COUNTED_HERE = "SET LOCAL pinakes.loading = 'on'"
+_COUNTED_BY_TRIGGERS = "SET LOCAL pinakes.loading = 'off'"
+LOCAL_SETTINGS = f"SET LOCAL work_mem = '64MB'; SET LOCAL statement_timeout = 0; {PLANS_FOR_WRITING}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +231,25 @@ class BulkLoad:
         except asyncpg.UniqueViolationError as error:
             raise Conflict(f"An item of the batch exists already: {error.detail}") from error
         if len(new.rows):
-            data = copy_format.taggings(source.code, ids, new.rows, new.tag_ids)
-            await connection.copy_to_table(
-                source.tags_table,
-                columns=["source_type", "content_id", "tag_id"],
-                source=copy_format.chunks(data),
-                format="binary",
-            )
+            await _add_taggings(new, ids, connection)
         return ids
+
+
+async def _add_taggings(new: NewRows, ids: NDArray[np.int64], connection: Connection) -> None:
+    """Taggings of items made in the same transaction, and what they add to the counts.
+
+    In key order, because ascending keys cost the primary key half. Row and tag have 32 bits each and are
+    sorted as one number, in a tenth of the time of a lexsort.
+    """
+    source = new.source
+    pairs = np.sort(new.rows.astype(np.int64) << 32 | new.tag_ids)
+    tag_ids = (pairs & 0xFFFFFFFF).astype(np.int32)
+    tags, counts = np.unique(tag_ids, return_counts=True)
+    await connection.execute(_COUNTED_HERE)
+    for table, columns, values in (
+        (source.tags_table, ["source_type", "content_id", "tag_id"], (ids[pairs >> 32], tag_ids)),
+        ("tag_count_deltas", ["source_type", "tag_id", "delta"], (tags, counts.astype(np.int64))),
+    ):
+        data = copy_format.integers(np.full(len(values[0]), source.code, np.int16), *values)
+        await connection.copy_to_table(table, columns=columns, source=copy_format.chunks(data), format="binary")
+    await connection.execute(_COUNTED_BY_TRIGGERS)

@@ -1,7 +1,7 @@
-"""Rows as COPY wants them: text for content, the binary format for taggings.
+"""Rows as COPY wants them: text for content, the binary format for taggings and their counts.
 
 Text because PostgreSQL reads it as fast as binary and a row's text is made with few Python steps;
-binary for taggings because all of them have the same width, so numpy lays out a hundred thousand
+binary for integers because all rows have the same width, so numpy lays out a hundred thousand
 in a millisecond. NUL has no place in either and must be refused before.
 """
 
@@ -19,18 +19,6 @@ NULL = r"\N"
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 
-# Field count, then each field after its length, all big-endian.
-_TAGGING = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("source_bytes", ">i4"),
-        ("source", ">i2"),
-        ("content_bytes", ">i4"),
-        ("content", ">i8"),
-        ("tag_bytes", ">i4"),
-        ("tag", ">i4"),
-    ]
-)
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _CHUNK = 1 << 20
@@ -71,22 +59,19 @@ def text_rows(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     return list(map("\t".join, zip(*fields, strict=True)))
 
 
-def taggings(
-    source: int, item_ids: NDArray[np.int64], rows: NDArray[np.integer[Any]], tag_ids: NDArray[np.integer[Any]]
-) -> bytes:
-    """Binary COPY of (source, item_ids[row], tag), in key order: ascending keys cost the primary key half.
+def integers(*columns: NDArray[np.integer[Any]]) -> bytes:
+    """Binary COPY of columns of integers, each as wide as its type: smallint, integer, bigint.
 
-    `item_ids` ascend. Row and tag, of 32 bits each, are sorted as one number: a tenth of a lexsort.
+    A row is the number of its fields, then each field after its length, all big-endian.
     """
-    pairs = np.sort(rows.astype(np.int64) << 32 | tag_ids)
-    data = np.empty(len(pairs), _TAGGING)
-    data["fields"] = 3
-    data["source_bytes"] = 2
-    data["source"] = source
-    data["content_bytes"] = 8
-    data["content"] = item_ids[pairs >> 32]
-    data["tag_bytes"] = 4
-    data["tag"] = pairs & 0xFFFFFFFF
+    layout: list[tuple[str, str]] = [("fields", ">i2")]
+    for place, column in enumerate(columns):
+        layout += [(f"bytes{place}", ">i4"), (f"value{place}", f">i{column.itemsize}")]
+    data = np.empty(len(columns[0]), layout)
+    data["fields"] = len(columns)
+    for place, column in enumerate(columns):
+        data[f"bytes{place}"] = column.itemsize
+        data[f"value{place}"] = column
     return _HEADER + data.tobytes() + _TRAILER
 
 

@@ -44,6 +44,10 @@ _UNAVAILABLE = (
     OSError,
 )
 
+# Foreign keys are checked by prepared statements of the session, too: planned anew for every row, a
+# check takes 20 µs instead of 3. So transactions that write let PostgreSQL keep its plans.
+PLANS_FOR_WRITING = "SET LOCAL plan_cache_mode = 'auto'"
+
 
 async def _prepare(connection: Connection) -> None:
     for kind in ("jsonb", "json"):
@@ -199,7 +203,7 @@ async def writing(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
     """
     with translate_errors():
         async with _connection(pool) as connection, connection.transaction():
-            await connection.execute(f"SET LOCAL statement_timeout = {int(timeout_ms)}")
+            await connection.execute(f"{PLANS_FOR_WRITING}; SET LOCAL statement_timeout = {int(timeout_ms)}")
             yield connection
 
 

@@ -19,8 +19,8 @@ from typing import BinaryIO, TypeAlias
 
 from pinakes.store.transfer import line as lines
 
-_ROWS = 5000
-_BYTES = 8 << 20
+_ROWS = 10_000
+_BYTES = 16 << 20
 # More than any item the API takes; metadata has no limit of its own.
 MAX_LINE_BYTES = 64 << 20
 _SHOWN = 2000
