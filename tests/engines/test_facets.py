@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries import INSTANTS, TAGS, USERS, Gallery, galleries, queries, store
-from pinakes.engines import table_facets
+from pinakes.engines import index_facets, table_facets
 from pinakes.engines.choice import EngineName, Engines
 from pinakes.engines.counting import fetch_within
 from pinakes.engines.facets import FacetAnswer
@@ -58,11 +58,16 @@ def configured(request: pytest.FixtureRequest) -> Settings:
     return found
 
 
+@pytest.mark.parametrize("forward", [2000, -1])
 @settings(max_examples=12)
 @given(data=st.data())
 async def test_every_engine_counts_what_one_counts_by_hand(
-    data: st.DataObject, pool: Pool, configured: Settings
+    forward: int, data: st.DataObject, pool: Pool, configured: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`forward`: up to so many hits engine `index` reads their tags; beyond, it intersects tags."""
+    monkeypatch.setattr(index_facets, "FORWARD_LIMIT", forward)
+    monkeypatch.setattr(index_facets, "SAMPLE", 0)
+    monkeypatch.setattr(index_facets, "SMALL_CATEGORY", data.draw(st.sampled_from((0, 2000))))
     gallery = data.draw(galleries())
     engines = await _ready(pool, gallery, configured)
     for _ in range(6):

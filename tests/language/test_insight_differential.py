@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from galleries import TAGS, Gallery, galleries, queries, store
 from pinakes.engines import endings
 from pinakes.engines import names as held
+from pinakes.engines import suggest as suggesting
 from pinakes.engines.around import around
 from pinakes.engines.histogram import histogram
 from pinakes.engines.names import Names
@@ -83,6 +84,7 @@ async def test_suggestions_are_the_most_used_of_those_begun(
     gallery, query = world
     rng = Random(seed)
     monkeypatch.setattr(endings, "OVERLAY", rng.choice((0, 2, 2000)))
+    monkeypatch.setattr(suggesting, "MANY", rng.choice((0, 3, 100)))
     monkeypatch.setattr(held, "FEW_TAGS", -1 if many else 3000)
     held_names = Names(pool)
     suggester = Suggester(held_names, TableOverlap())

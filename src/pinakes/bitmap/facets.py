@@ -12,9 +12,10 @@ Ties order by tag number, so the same hits always give the same list.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappush, heapreplace
+from itertools import islice
 from typing import Literal, TypeAlias
 
 from pyroaring import BitMap
@@ -55,27 +56,31 @@ def count_forward(tag_lists: Iterable[Iterable[int]], limit: int, allowed: froze
     counter: Counter[int] = Counter()
     for tags in tag_lists:
         counter.update(tags)
-    counts = (TagCount(tag, n) for tag, n in counter.items() if allowed is None or tag in allowed)
+    return most(counter, limit, allowed)
+
+
+def most(counted: Mapping[int, int], limit: int, allowed: frozenset[int] | None = None) -> Facets:
+    """Facets from the counts of all tags; `allowed` as above."""
+    counts = (TagCount(tag, n) for tag, n in counted.items() if allowed is None or tag in allowed)
     return Facets(tuple(sorted(counts, key=_rank)[:limit]), "exact")
 
 
 def top_tags(
     source: TermSource,
     hits: BitMap,
-    ranked: Sequence[TagCount],
+    ranked: Iterable[TagCount],
     limit: int,
     *,
-    hints: Iterable[int] = (),
+    hints: Iterable[TagCount] = (),
+    rest: int = 0,
     budget: int = BUDGET,
     batch: int = 32,
 ) -> Facets:
-    """Facets by intersection. `ranked` is every tag with its item count or more, falling; `hints` come first.
+    """Facets by intersection. `ranked` is every tag with its item count or more, falling; `hints` are tried first.
 
-    Bitmaps are asked for `batch` at a time, so a cold source loads them in few round trips.
+    A tag that is in neither has `rest` items at most. No more of `ranked` is read than is needed. Bitmaps are
+    asked for `batch` at a time, so a cold source loads them in few round trips.
     """
-    bounds = {each.tag: each.count for each in ranked}
-    first = [TagCount(tag, bounds[tag]) for tag in dict.fromkeys(hints) if tag in bounds]
-    seen = {each.tag for each in first}
     best: list[tuple[int, int]] = []
     work = 0
 
@@ -84,8 +89,8 @@ def top_tags(
 
     # A tag with as many items as the k-th count could still tie and win by its smaller number, so
     # only a strictly smaller bound ends the search.
-    for at, chunk in _chunks(first, ranked, seen, batch):
-        if at >= len(first) and enough(chunk[0].count + 1):
+    for hinted, chunk in _chunks(hints, ranked, batch):
+        if not hinted and enough(chunk[0].count + 1):
             return Facets(_result(best), "exact", work)
         if work >= budget:
             return Facets(_result(best), "sampled", work)
@@ -102,25 +107,18 @@ def top_tags(
                 heappush(best, entry)
             elif entry > best[0]:
                 heapreplace(best, entry)
-    return Facets(_result(best), "exact", work)
+    return Facets(_result(best), "exact" if not rest or enough(rest + 1) else "sampled", work)
 
 
-def _chunks(
-    first: list[TagCount], ranked: Sequence[TagCount], seen: set[int], batch: int
-) -> Iterator[tuple[int, list[TagCount]]]:
-    """The tags to try, a batch at a time, each with how many came before."""
-    for start in range(0, len(first), batch):
-        yield start, first[start : start + batch]
-    at, chunk = len(first), []
-    for each in ranked:
-        if each.tag in seen:
-            continue
-        chunk.append(each)
-        if len(chunk) == batch:
-            yield at, chunk
-            at, chunk = at + batch, []
-    if chunk:
-        yield at, chunk
+def _chunks(hints: Iterable[TagCount], ranked: Iterable[TagCount], batch: int) -> Iterator[tuple[bool, list[TagCount]]]:
+    """The tags to try, a batch at a time, each once; and whether they are hints."""
+    first = {each.tag: each for each in hints}
+    hinted = iter(first.values())
+    while chunk := list(islice(hinted, batch)):
+        yield True, chunk
+    rest = (each for each in ranked if each.tag not in first)
+    while chunk := list(islice(rest, batch)):
+        yield False, chunk
 
 
 def _result(best: list[tuple[int, int]]) -> tuple[TagCount, ...]:

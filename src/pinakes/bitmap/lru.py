@@ -116,10 +116,13 @@ class BitmapCache:
                 del self._log[term]
         self.floor = max(self.floor, folded)
 
-    def gained(self, prefix: str) -> dict[str, int]:
-        """For terms that begin with `prefix`, how many documents at most they gained by the deltas held."""
+    def gained(self, prefix: str, until: int | None = None) -> dict[str, int]:
+        """For terms that begin with `prefix`, how many documents at most they gained by the deltas held.
+
+        `until`: by those up to that epoch.
+        """
         return {
-            term: sum(len(delta.added) for _, delta in log)
+            term: sum(len(delta.added) for epoch, delta in log if until is None or epoch <= until)
             for term, log in self._log.items()
             if term.startswith(prefix)
         }

@@ -19,6 +19,9 @@ Numbers: TypeAlias = npt.NDArray[np.int64]
 OVERLAY = 2000
 """Tags changed since the whole was sorted; with more, it is sorted again."""
 
+FIRST = 8192
+"""Endings of the most used tags that stand for all where nothing is typed yet; no tag has more than eight."""
+
 # Beyond every character that stands in a word.
 _LAST = "\U0010ffff"
 
@@ -32,6 +35,8 @@ class Endings:
         self._aliases = aliases
         self._live = np.ones(len(texts), bool)
         self._weights = np.zeros(len(texts), np.int64)
+        self._numbers, self._which = np.unique(tags, return_inverse=True)
+        self._first = np.arange(min(len(texts), FIRST))
         self._changed: dict[int, list[tuple[str, str]]] = {}
         self._counted = (np.empty(0, np.int64), np.empty(0, np.int64))
 
@@ -50,12 +55,17 @@ class Endings:
     def weigh(self, tags: Numbers, counts: Numbers) -> None:
         """How many items each of `tags`, ascending, is on; any other is on none."""
         self._counted = (tags, counts)
-        self._weights = self._weights_of(self._tags)
+        self._weights = self._weights_of(self._numbers)[self._which]
+        if len(self._texts) > FIRST:
+            self._first = np.argpartition(-self._weights, FIRST)[:FIRST]
 
     def begun(self, beginnings: Collection[str]) -> Begun:
-        """Whatever begins with one of these."""
-        spans = [span for begun in beginnings if (span := self._span(begun))]
-        places = np.concatenate([np.empty(0, np.int64), *(np.arange(each.start, each.stop) for each in spans)])
+        """Whatever begins with one of these; of what begins with nothing at all, the most used."""
+        if "" in beginnings:
+            places = self._first
+        else:
+            spans = [span for begun in beginnings if (span := self._span(begun))]
+            places = np.concatenate([np.empty(0, np.int64), *(np.arange(each.start, each.stop) for each in spans)])
         places = places[self._live[places]]
         beside = [
             (tag, alias)
@@ -69,6 +79,18 @@ class Endings:
             np.concatenate([self._weights[places], self._weights_of(added)]),
             lambda place: self._aliases[places[place]] if place < len(places) else beside[place - len(places)][1],
         )
+
+    def reach(self, text: str) -> int:
+        """How many of its letters some ending begins with."""
+        low, high = 0, len(self._texts)
+        if any(ending.startswith(text[:1]) for endings in self._changed.values() for ending, _ in endings):
+            return len(text)
+        for length in range(1, len(text) + 1):
+            low = bisect_left(self._texts, text[:length], low, high)
+            high = bisect_left(self._texts, text[:length] + _LAST, low, high)
+            if low == high:
+                return length - 1
+        return len(text)
 
     def _span(self, begun: str) -> range:
         low = bisect_left(self._texts, begun)
@@ -94,7 +116,7 @@ class Begun:
 
     def alias(self, tag: int) -> str:
         """The first alias of `tag` that was begun; empty where its own name was."""
-        return min(map(self._alias_at, np.flatnonzero(self.tags == tag).tolist()))
+        return min(map(self._alias_at, np.flatnonzero(self.tags == tag).tolist()), default="")
 
     def stretches(self, size: int, without: Collection[int] = ()) -> Iterator[list[tuple[int, int]]]:
         """(tag, weight), the heaviest first, `size` at a time and then twice as many; none of `without`."""

@@ -8,21 +8,28 @@ Only what the viewer may see is counted, because visibility is part of the formu
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import islice
 from random import Random
 
 from pyroaring import BitMap
 
-from pinakes.bitmap.facets import BUDGET, FORWARD_LIMIT, SAMPLE, Facets, count_forward, top_tags
+from pinakes.bitmap.facets import BUDGET, FORWARD_LIMIT, SAMPLE, Facets, TagCount, most, top_tags
 from pinakes.engines.facets import Facet, FacetAnswer
 from pinakes.engines.index import NAME, IndexEngine
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import IndexReader, RequestSource, State
+from pinakes.index.sizes import TagBounds
 from pinakes.query.aspect import FacetsAsked
 from pinakes.query.formula import Formula
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.view.reading import DEFAULT_STALENESS_S
+
+SMALL_CATEGORY = 2000
+GREATEST = 20_000
+"""Tags looked through for those of a category that is not small."""
 
 _SQL = load("rows", "pinakes.index.sql")
 
@@ -69,11 +76,12 @@ async def facets(
     reader = engine.reader
     state = state or await reader.state(connection)
     hits = await engine.hits(connection, state, formula)
-    allowed = await _allowed(connection, category)
     if len(hits) <= FORWARD_LIMIT:
-        found = count_forward(await _tags_of(connection, list(hits)), limit, allowed)
+        counted = await counts_of(connection, list(hits))
+        allowed = None if category is None else await _in_category(connection, list(counted), category)
+        found = most(counted, limit, allowed)
     else:
-        found = await _by_intersection(reader, connection, state, hits, limit=limit, allowed=allowed)
+        found = await _by_intersection(reader, connection, state, hits, limit=limit, category=category)
     shown = {row["id"]: row for row in await connection.fetch(_SQL["tags_shown"], [each.tag for each in found.counts])}
     listed = tuple(
         Facet(each.tag, shown[each.tag]["name"], shown[each.tag]["category"], each.count)
@@ -90,21 +98,45 @@ async def _by_intersection(
     hits: BitMap,
     *,
     limit: int,
-    allowed: frozenset[int] | None,
+    category: str | None,
 ) -> Facets:
-    ranked = await reader.tag_bounds(connection, state)
-    if allowed is not None:
-        ranked = [each for each in ranked if each.tag in allowed]
+    bounds = await reader.tag_bounds(connection, state)
     # Seeded, so that the same hits give the same list.
     chosen = Random(len(hits)).sample(range(len(hits)), SAMPLE)  # noqa: S311
-    sampled = count_forward(await _tags_of(connection, [hits[place] for place in chosen]), 3 * limit, allowed)
-    hints = [each.tag for each in sampled.counts]
+    sampled = await counts_of(connection, [hits[place] for place in chosen])
     budget = max(BUDGET, 5 * limit)
+    if category is None:
+        likely, rest = most(sampled, 3 * limit), 0
+        ranked: Callable[[], Iterable[TagCount]] = bounds.falling
+    else:
+        allowed = await _in_category(connection, list(sampled), category)
+        likely = most(sampled, 3 * limit, allowed)
+        listed, rest = await _of_category(connection, bounds, category)
+        ranked = listed.__iter__
+    hints = [TagCount(each.tag, bounds.of(each.tag)) for each in likely.counts]
 
     def work(source: RequestSource) -> Facets:
-        return top_tags(source, hits, ranked, limit, hints=hints, budget=budget)
+        return top_tags(source, hits, ranked(), limit, hints=hints, rest=rest, budget=budget)
 
     return await reader.run(connection, state, work)
+
+
+async def _of_category(connection: Connection, bounds: TagBounds, category: str) -> tuple[list[TagCount], int]:
+    """The tags of `category` by falling bound, and a bound of those left out.
+
+    All of a small category, those among the greatest tags of a large one.
+    """
+    rows = await connection.fetch(_SQL["tags_of_category"], category, SMALL_CATEGORY + 1)
+    if len(rows) <= SMALL_CATEGORY:
+        found = [TagCount(row["id"], bounds.of(row["id"])) for row in rows]
+        return sorted((each for each in found if each.count), key=lambda each: (-each.count, each.tag)), 0
+    greatest = list(islice(bounds.falling(), GREATEST))
+    allowed = await _in_category(connection, [each.tag for each in greatest], category)
+    return [each for each in greatest if each.tag in allowed], greatest[-1].count if len(greatest) == GREATEST else 0
+
+
+async def _in_category(connection: Connection, tags: list[int], category: str) -> frozenset[int]:
+    return frozenset(row["id"] for row in await connection.fetch(_SQL["tags_in_category"], tags, category))
 
 
 async def counts_of(connection: Connection, docs: list[int]) -> dict[int, int]:
@@ -115,9 +147,3 @@ async def counts_of(connection: Connection, docs: list[int]) -> dict[int, int]:
 
 async def _tags_of(connection: Connection, docs: list[int]) -> list[list[int]]:
     return [row["tags"] for row in await connection.fetch(_SQL["tags_of"], docs)] if docs else []
-
-
-async def _allowed(connection: Connection, category: str | None) -> frozenset[int] | None:
-    if category is None:
-        return None
-    return frozenset(row["id"] for row in await connection.fetch(_SQL["tags_of_category"], category))

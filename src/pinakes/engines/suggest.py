@@ -5,8 +5,8 @@ few, those one typing error away are added: one letter more, less, other, or two
 
 Which names begin so, the process knows (`names`). Candidates are tried by falling weight, until no
 other can come into the list or `MOST_TRIED` were tried; weights include everybody's private items,
-are never shown and decide no order. Tags of which nothing is left are left out. Where a filter leaves
-few hits, all their tags are counted at once instead.
+are never shown and decide no order. Tags of which nothing is left are left out. Where many names begin
+so and a filter leaves few hits, the tags of these hits are counted at once instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from string import ascii_lowercase, digits
 from pinakes.engines.endings import Begun
 from pinakes.engines.names import Names
 from pinakes.engines.overlap import Overlap
-from pinakes.query.formula import Formula
+from pinakes.query.formula import Formula, Term, leaves
 from pinakes.query.item import Tag
 from pinakes.query.text import words
 from pinakes.store.pool import Connection
@@ -31,6 +31,9 @@ SHORTEST_TYPO, LONGEST_TYPO = 4, 24
 
 MOST_TRIED = 1000
 """Tags counted for one list of suggestions; a filter that leaves nothing of so many is told nothing."""
+
+MANY = 100
+"""So many tags at most are counted at once, whatever their weight."""
 
 _LETTERS = ascii_lowercase + digits + " "
 _SQL = load("suggest")
@@ -62,12 +65,18 @@ class Suggester:
         """At most `limit` tags for what was `typed`, those on most hits of `formula` first."""
         begun = " ".join(words(typed))[:MAX_TYPED]
         endings = await self._names.current(connection)
-        few = await self._overlap.of_few(connection, formula)
         exact = endings.begun((begun,))
+        few = None
+        if len(exact.tags) > MANY and _narrowed(formula):
+            few = await self._overlap.of_few(connection, formula)
+            if few is not None and not begun:
+                return await _listed(connection, exact, few, limit, typo=False)
         counts = await self._counts(connection, formula, exact, limit, few)
         found = await _listed(connection, exact, counts, limit, typo=False)
         if len(found) < limit and SHORTEST_TYPO <= len(begun) <= LONGEST_TYPO:
-            nearly, known = endings.begun(one_error_away(begun)), set(exact.tags.tolist())
+            # An error further on leaves a beginning that no name has.
+            nearly = endings.begun(one_error_away(begun, endings.reach(begun)))
+            known = set(exact.tags.tolist())
             counts = await self._counts(connection, formula, nearly, limit - len(found), few, without=known)
             found += await _listed(connection, nearly, counts, limit - len(found), typo=True)
         return found
@@ -87,13 +96,19 @@ class Suggester:
             return {tag: few[tag] for tag in set(begun.tags.tolist()).difference(without) & few.keys()}
         found: dict[int, int] = {}
         tried = 0
-        for stretch in begun.stretches(2 * limit, without):
+        size = len(begun.tags) if len(begun.tags) <= MANY else 2 * limit
+        for stretch in begun.stretches(size, without):
             if tried >= MOST_TRIED or (len(found) >= limit and stretch[0][1] < _worst(found, limit)):
                 break
             tried += len(stretch)
             counts = await self._overlap.of(connection, formula, [tag for tag, _ in stretch])
             found |= {tag: counts[tag] for tag, _ in stretch if counts[tag]}
         return found
+
+
+def _narrowed(formula: Formula) -> bool:
+    """Whether it asks for more than to be visible."""
+    return any(not isinstance(leaf, Term) or leaf.field not in {"vis", "creator"} for leaf in leaves(formula))
 
 
 def _worst(counts: Mapping[int, int], limit: int) -> int:
@@ -118,9 +133,12 @@ async def _listed(
     ]
 
 
-def one_error_away(text: str) -> set[str]:
-    """The texts one letter more, less or other than `text`, or with two of its letters exchanged."""
-    cuts = [(text[:at], text[at:]) for at in range(len(text) + 1)]
+def one_error_away(text: str, until: int | None = None) -> set[str]:
+    """The texts one letter more, less or other than `text`, or with two of its letters exchanged.
+
+    `until`: with the error at that letter, counted from 0, or before.
+    """
+    cuts = [(text[:at], text[at:]) for at in range((len(text) if until is None else until) + 1)]
     less = {head + tail[1:] for head, tail in cuts if tail}
     exchanged = {head + tail[1] + tail[0] + tail[2:] for head, tail in cuts if len(tail) > 1}
     other = {head + letter + tail[1:] for head, tail in cuts if tail for letter in _LETTERS}

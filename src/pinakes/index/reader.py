@@ -20,7 +20,6 @@ from pyroaring import BitMap
 
 from pinakes.bitmap import terms
 from pinakes.bitmap.codes import SortCode
-from pinakes.bitmap.facets import TagCount
 from pinakes.bitmap.lru import BitmapCache
 from pinakes.bitmap.segments import assemble
 from pinakes.bitmap.source import TermsMissing
@@ -29,6 +28,7 @@ from pinakes.errors import ReadModelNotReady
 from pinakes.index.codes import filling_of, parse
 from pinakes.index.deltas import read_deltas
 from pinakes.index.names import TagNames
+from pinakes.index.sizes import TagBounds, TagSizes
 from pinakes.index.touched import Touched
 from pinakes.index.work import Work, kind
 from pinakes.store.pool import Connection
@@ -47,7 +47,6 @@ _NEARBY = 3
 
 _GENERATIONS = load("generation", "pinakes.index.sql")
 _TERMS = load("terms", "pinakes.index.sql")
-_ROWS = load("rows", "pinakes.index.sql")
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ class IndexReader:
         self._codes: dict[OrderField, SortCode] = {}
         self.fillings: dict[str, tuple[int, ...]] = {}
         self._folded = 0
-        self._tag_sizes: tuple[tuple[int, int], dict[int, int]] | None = None
+        self._sizes = TagSizes()
         # Counts how often everything was forgotten, so that a request notices it happened meanwhile.
         self._version = 0
 
@@ -117,6 +116,7 @@ class IndexReader:
             self.touched.reset(state.folded_epoch)
             self.names.forget()
             self.incarnation = state.incarnation
+            self._sizes.forget()
             if not same:
                 self._codes, self.fillings = {}, {}
             self._generation = state.generation
@@ -137,6 +137,7 @@ class IndexReader:
                 self.cache.advance(state.epoch, {})
         if state.folded_epoch > self._folded:
             # One fold late, because requests with older snapshots may be on their way.
+            self._sizes.keep(self.cache.gained("tag:", self._folded))
             self.cache.forget_deltas(self._folded)
             self._folded = state.folded_epoch
 
@@ -211,19 +212,12 @@ class IndexReader:
         if state.version != self._version or state.folded_epoch < self.cache.floor:
             raise _exchanged()
 
-    async def tag_bounds(self, connection: Connection, state: State) -> list[TagCount]:
-        """Every tag with its number of documents or a little more, falling."""
-        known = self._tag_sizes
-        if known is None or known[0] != (state.generation, state.folded_epoch):
-            rows = await connection.fetch(_ROWS["tag_sizes"], state.generation)
-            known = ((state.generation, state.folded_epoch), {row["tag"]: row["items"] for row in rows})
+    async def tag_bounds(self, connection: Connection, state: State) -> TagBounds:
+        """Every tag with its number of documents or a little more."""
+        if self._sizes.due(state.generation):
+            await self._sizes.read(connection, state.generation)
             self._require(state)
-            self._tag_sizes = known
-        sizes = dict(known[1])
-        for term, gained in self.cache.gained("tag:").items():
-            tag = int(term.removeprefix("tag:"))
-            sizes[tag] = sizes.get(tag, 0) + gained
-        return sorted((TagCount(tag, size) for tag, size in sizes.items()), key=lambda each: (-each.count, each.tag))
+        return self._sizes.bounds(self.cache.gained("tag:"))
 
     def count_operands(self, state: State) -> None:
         """Note in `state.work` how many documents each visited term of the formula has now."""

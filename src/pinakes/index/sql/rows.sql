@@ -136,14 +136,18 @@ FROM unified_content_with_tags AS stored
 WHERE stored.doc = ANY ($1::integer[])
 
 -- name: tag_sizes
--- purpose: every tag with the number of its documents in the segments
+-- purpose: every tag with the number of its documents in the segments; as two long values by tag
 -- index: term_segment, primary key
-SELECT substr(segments.term, 5)::integer AS tag, sum(segments.cardinality)::bigint AS items
-FROM term_segment AS segments
-WHERE segments.generation = $1
-  AND segments.term >= 'tag:'
-  AND segments.term < 'tag;'
-GROUP BY segments.term
+SELECT array_send(array_agg(sizes.tag)) AS tags, array_send(array_agg(sizes.items)) AS items
+FROM (
+    SELECT substr(segments.term, 5)::bigint AS tag, sum(segments.cardinality)::bigint AS items
+    FROM term_segment AS segments
+    WHERE segments.generation = $1
+      AND segments.term >= 'tag:'
+      AND segments.term < 'tag;'
+    GROUP BY segments.term
+    ORDER BY tag
+) AS sizes
 
 -- name: tags_shown
 -- purpose: names and categories of tags
@@ -153,8 +157,17 @@ FROM tags
 WHERE id = ANY ($1::integer[])
 
 -- name: tags_of_category
--- purpose: the tags of one category
+-- purpose: the tags of one category, no more than $2
 -- index: none; reads all tags
 SELECT id
 FROM tags
 WHERE category = $1
+LIMIT $2
+
+-- name: tags_in_category
+-- purpose: which of some tags are of one category
+-- index: tags, primary key
+SELECT id
+FROM tags
+WHERE id = ANY ($1::integer[])
+  AND category = $2
