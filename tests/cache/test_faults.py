@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import orjson
 import pytest
@@ -164,6 +165,33 @@ async def test_nobody_waits_for_a_frozen_redis_but_those_who_were_asking(
     await asyncio.gather(*(worker.ask(GalleryQuery(tags_all=(3,), page_size=n)) for n in range(20, 40)))
     assert calls._wire is wire or not calls._wire, "no request tried to connect"
     assert calls.breaker.opened == 1
+    redis.resume()
+
+
+async def test_while_redis_is_gone_an_answer_costs_what_computing_it_costs(
+    site: Site, redis: OwnRedis, workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question with names is not understood first, in a transaction of its own, only to be computed anyway."""
+    worker = workers[0]
+    understood = 0
+    understand = worker.service._understand
+
+    async def counted(query: GalleryQuery, *more: Any) -> Any:
+        nonlocal understood
+        understood += 1
+        return await understand(query, *more)
+
+    monkeypatch.setattr(worker.service._reader, "_understand", counted)
+    await worker.ask(TAG)
+    assert understood == 1
+    redis.pause()
+    await until(lambda: worker.cache.link.breaker.open and not worker.cache.mirror.trusted())
+    # By sizes: every question is new, and one that was understood before cannot be judged by clocks any more.
+    questions = [TAG, *(GalleryQuery(tags_all=(3,), page_size=n) for n in range(1, 10))]
+    answers = await asyncio.gather(*(worker.ask(query) for query in questions))
+    assert {answer.source for answer in answers} == {"degraded"}
+    assert understood == 1
+    assert [total(answer) for answer in answers] == [8] * 10
     redis.resume()
 
 

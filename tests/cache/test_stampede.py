@@ -150,23 +150,30 @@ async def test_a_failure_is_told_to_who_began_and_tried_again_by_who_waited() ->
 
 async def test_what_nobody_can_judge_is_computed_for_who_asked_before_it_began() -> None:
     flights: Flights[int] = Flights()
-    begun = 0
+    begun = asked = 0
+    gates = [asyncio.Event(), asyncio.Event()]
 
     async def work() -> int:
         nonlocal begun
         begun += 1
         mine = begun
-        await asyncio.sleep(0.01)
+        await gates[mine - 1].wait()
         return mine
 
     async def ask() -> int:
+        nonlocal asked
+        asked += 1
         return (await flights.share(b"k", work, lambda _: False))[0]
 
     first = asyncio.create_task(ask())
-    await until(lambda: begun > 0)
-    rest = await asyncio.gather(*(ask() for _ in range(100)))
+    await until(lambda: begun == 1)
+    rest = [asyncio.create_task(ask()) for _ in range(100)]
+    await until(lambda: asked == 101)
+    gates[0].set()
+    await until(lambda: begun == 2)
+    gates[1].set()
     assert await first == 1
-    assert set(rest) == {2}
+    assert set(await asyncio.gather(*rest)) == {2}
     assert begun == 2
 
 

@@ -154,6 +154,10 @@ class ResultCache:
         self.counters.count("bypass", kind)
         return answer
 
+    async def degraded(self, compute: Compute) -> Answer:
+        """The answer from the engine: for a question nobody has understood while Redis cannot be asked anyway."""
+        return await self._compute(compute, "degraded", keep=False)
+
     # Judging
 
     def _held_right(self, held: Held, question: Question, now_ms: int) -> bool:

@@ -76,6 +76,7 @@ class CachedReader:
         self._namespace = namespace
         self._meanings: Recent[tuple[GalleryQuery, Aspect | None], Meaning] = Recent()
         self._learning: Flights[Question] = Flights()
+        self._degraded: Flights[Answer] = Flights()
         self._about = about
         # A query's eighteen fields take long to hash, and the parser gives the same object again.
         self._lately: dict[int, tuple[GalleryQuery, GalleryQuery, Meaning]] = {}
@@ -103,6 +104,12 @@ class CachedReader:
         if fresh is not ANY and (fresh.renew or not fresh.use_cache):
             kind = question.kind if question is not None else "feed"
             return await cache.fresh(kind, compute, keep=fresh.use_cache)
+        if question is None and cache.link.breaker.open:
+            # Understanding it first would be another transaction, and for nothing: computing follows anyway.
+            answer, _ = await self._degraded.share((query, aspect), lambda: cache.degraded(compute), lambda _: False)
+            meaning = self._meanings.get((query, aspect))
+            cache.counters.count("degraded", meaning.question.kind if meaning is not None else "feed")
+            return answer
         if question is None:
             question, _ = await self._learning.share(
                 (query, aspect),

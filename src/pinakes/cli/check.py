@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +12,13 @@ from typing import Any
 import click
 import orjson
 
+from pinakes.bench import cache_profiles
 from pinakes.bench.cache_check import Check, Load, figures, questions
+from pinakes.bench.cache_delay import delays
 from pinakes.bench.cache_speed import fill_page, measure
-from pinakes.cache.link import CacheFailure, Link
 from pinakes.cache.options import Options
 from pinakes.cli import check_all
+from pinakes.cli.cache_faults import Faults
 from pinakes.cli.common import connection_options, run_async, status
 from pinakes.embedded import EmbeddedServers
 from pinakes.settings import Settings, load_settings
@@ -46,7 +45,11 @@ def command(settings: Settings, context: click.Context, /, **chosen: Any) -> Non
 @click.option("--reads", default=100_000, show_default=True, help="How many reads are checked.")
 @click.option("--writes-per-s", default=5.0, show_default=True, help="How fast the gallery changes.")
 @click.option("--seed", default=1, show_default=True, help="Seed of writes and faults.")
-@click.option("--profiles", is_flag=True, help="Also compare strategies at equal staleness; takes a minute more.")
+@click.option(
+    "--profiles",
+    is_flag=True,
+    help="Also strategies at equal staleness, and delays by a broken Redis.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def cache_command(reads: int, writes_per_s: float, seed: int, profiles: bool, as_json: bool) -> None:
     """Check every one of N reads through the cache against the oracle, while Redis is being broken.
@@ -96,7 +99,10 @@ async def _run(reads: int, writes_per_s: float, seed: int, *, profiles: bool, as
     async with _servers(quiet=as_json) as (settings, data):
         told = await _checked(settings, data, reads, writes_per_s, seed, as_json=as_json)
         if profiles:
-            told["profiles"] = await _profiles(settings, as_json=as_json)
+            told["profiles"] = await cache_profiles.profiles(
+                settings, Faults(settings, data).flush, _say(as_json=as_json)
+            )
+            told["delays"] = await _delays(settings, data, as_json=as_json)
     click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode())
     if told["wrong"] or told["beyond_budget"]:
         raise click.exceptions.Exit(1)
@@ -120,6 +126,22 @@ async def _checked(
     return told
 
 
+async def _delays(settings: Settings, data: Path, *, as_json: bool) -> dict[str, Any]:
+    """What readers wait for a Redis that is broken for two seconds."""
+    faults = Faults(settings, data)
+    broken = {
+        "frozen": lambda: faults.frozen(2.0),
+        "killed, then refusing": lambda: faults.killed(2.0),
+        "full": lambda: faults.full(2.0),
+    }
+    async with working(settings):
+        return await delays(settings, broken, _say(as_json=as_json))
+
+
+def _say(*, as_json: bool) -> Callable[[str], None]:
+    return (lambda _: None) if as_json else status
+
+
 def _silent(_reads: int) -> None:
     """No progress shown."""
 
@@ -136,118 +158,3 @@ def _progress(check: Check, engine: str, reads: int) -> Callable[[int], None]:
             status(f"engine {engine}: {done:,} reads, {wrong}, stalest {found.stalest_ms:.0f} ms")
 
     return progress
-
-
-async def _profiles(settings: Settings, *, as_json: bool) -> dict[str, Any]:
-    """Hit rates of the strategies where none may give anything older than the budget."""
-    budget_s = max(settings.cache_budget_ms // 1000, 1)
-    settings = settings.model_copy(update={"engine": "base"})
-    plain = Options.of(settings)
-    strategies = {
-        "ttl of the budget": replace(plain, strategy="ttl", ttl_s=budget_s, ttl_tagged_s=budget_s, ttl_jitter=0.0),
-        "event": replace(plain, strategy="event"),
-    }
-    told: dict[str, Any] = {}
-    for hot in (False, True):
-        for name, options in strategies.items():
-            check = Check(settings, options, questions(hot=hot), seed=3)
-            await Faults(settings, settings.data_dir, check).flush()
-            outcome = await check.run(Load(reads=10**9, writes_per_s=5, reads_per_s=300, hot=hot, seconds=12))
-            where = "every write touches every question" if hot else "writes spread over tags"
-            told[f"{where}: {name}"] = {
-                "hit_rate": round(outcome.hit_rate, 3),
-                "stalest_ms": round(outcome.stalest_ms),
-                "wrong": outcome.wrong,
-                "beyond_budget": outcome.beyond_budget,
-            }
-            if not as_json:
-                status(f"{where}: {name}: {outcome.hit_rate:.1%} hits")
-    return told
-
-
-class Faults:
-    """What can happen to a Redis, done to the one of the check."""
-
-    def __init__(self, settings: Settings, data: Path, check: Check) -> None:
-        self._url = settings.redis_url or ""
-        self._data = data
-        self._check = check
-
-    def all(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """The faults by name; each is over when it returns."""
-        return {
-            "flushed": self.flush,
-            "frozen": self._frozen,
-            "killed": self._killed,
-            "read-only": self._read_only,
-            "full": self._full,
-            "failover to an old copy": self._fail_over,
-            "keeper asleep": self._keeper_asleep,
-            "publishers dead": self._publishers_dead,
-        }
-
-    async def _tell(self, *command: str | int | bytes) -> Any:
-        link = Link(self._url, limit_ms=5000)
-        try:
-            return await link.call(*command)
-        except CacheFailure:
-            return None
-        finally:
-            await link.close()
-
-    async def _pid(self) -> int:
-        told = (await self._tell("INFO", "server")).decode()
-        return int(next(line for line in told.splitlines() if line.startswith("process_id:")).partition(":")[2])
-
-    async def flush(self) -> None:
-        """Nothing is left of what was stored."""
-        await self._tell("FLUSHALL")
-
-    async def _frozen(self) -> None:
-        pid = await self._pid()
-        os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(0.7)
-        os.kill(pid, signal.SIGCONT)
-
-    async def _killed(self) -> None:
-        os.kill(await self._pid(), signal.SIGKILL)
-        await asyncio.sleep(0.5)
-        again = await EmbeddedServers.start(self._data)
-        await again.stop()
-
-    async def _read_only(self) -> None:
-        await self._tell("CONFIG", "SET", "replica-serve-stale-data", "yes")
-        await self._tell("REPLICAOF", "127.0.0.1", 1)
-        await asyncio.sleep(1.5)
-        await self._tell("REPLICAOF", "NO", "ONE")
-
-    async def _full(self) -> None:
-        await self._tell("CONFIG", "SET", "maxmemory-policy", "noeviction")
-        await self._tell("CONFIG", "SET", "maxmemory", 1)
-        await asyncio.sleep(1.5)
-        await self._tell("CONFIG", "SET", "maxmemory", "256mb")
-
-    async def _fail_over(self) -> None:
-        """The clocks go back to what a replica knew: acknowledged writes are lost."""
-        cache = self._check.services[0].cache
-        assert cache is not None
-        key = cache.clocks.key
-        copy = await self._tell("DUMP", key)
-        await asyncio.sleep(0.4)
-        if copy is not None:
-            await self._tell("RESTORE", key, 0, copy, "REPLACE")
-
-    async def _keeper_asleep(self) -> None:
-        self._check.keeping.clear()
-        await asyncio.sleep(1.5)
-        self._check.keeping.set()
-
-    async def _publishers_dead(self) -> None:
-        publishers = [s.cache.publisher for s in self._check.services if s.cache is not None]
-        for publisher in publishers:
-            if publisher is not None:
-                await publisher.stop()
-        await asyncio.sleep(1.5)
-        for publisher in publishers:
-            if publisher is not None:
-                publisher.start()
