@@ -65,7 +65,7 @@ OUTSIDE: dict[str, set[str]] = {
     "fastapi": {"api", "web"},
     "starlette": {"api", "web"},
     "granian": {"api", "cli", "bench"},
-    "jinja2": {"web"},
+    "jinja2": {"web", "bench"},
     "click": {"cli"},
     "rich": {"cli"},
     "duckdb": {"bench"},

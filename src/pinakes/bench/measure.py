@@ -24,8 +24,10 @@ from pinakes.bench.gallery import BenchGallery, Law
 from pinakes.bench.journal import Journal
 from pinakes.bench.machine import Load, machine, revision, versions
 from pinakes.bench.peers.registry import PEERS, make_peer
+from pinakes.bench.refreshes import measure_refreshes, projection
 from pinakes.bench.verdict import ORACLE_ITEMS, Judge
 from pinakes.bench.workload import Workload
+from pinakes.bench.writes import Writes
 from pinakes.errors import SettingsError
 from pinakes.settings import Settings
 from pinakes.view.session import session
@@ -50,6 +52,9 @@ class Plan:
     share_s: float = 120.0
     timeout_s: float = 20.0
     oracle_items: int = ORACLE_ITEMS
+    writes: int = 0
+    """So many items are written, changed and deleted in each way, after the questions; 0: none."""
+    refreshes: bool = False
     resume: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,6 +70,8 @@ class Plan:
             "cold": self.cold,
             "share_s": self.share_s,
             "timeout_s": self.timeout_s,
+            "writes": self.writes,
+            "refreshes": self.refreshes,
         }
 
 
@@ -109,6 +116,7 @@ class Measurement:
             "postgresql": server,
             "revision": revision(),
             "plan": plan.as_dict(),
+            "projection": projection(scales),
             "scales": scales,
         }
 
@@ -129,12 +137,20 @@ class Measurement:
         rules = Rules(seed=plan.law.seed, rounds=plan.rounds, cold=plan.cold, share_s=plan.share_s)
         contest = Contest(contestants, asks, rules, judge, journal, self._watched)
         try:
-            await contest.run()
-            return _scale_figures(contest, size, facts, prepared, skipped)
+            try:
+                await contest.run()
+            finally:
+                # Also drops their own indexes, which writes would pay for.
+                for contestant in contestants:
+                    await contestant.close()
+            told = _scale_figures(contest, size, facts, prepared, skipped)
+            if plan.refreshes and size.has_tables:
+                told["refreshes"] = await measure_refreshes(self._settings, journal, self._say)
+            if plan.writes and size.has_tables:
+                told["writes"] = await Writes(self._settings, plan.writes, plan.law.seed, journal, self._say).run()
+            return told
         finally:
             journal.close()
-            for contestant in contestants:
-                await contestant.close()
 
     def _watched(self, what: str, done: int, of: int) -> None:
         self._load.look()

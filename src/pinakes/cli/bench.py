@@ -15,12 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from pinakes.bench.gallery import Law
 from pinakes.bench.generator.gallery import DEFAULT_MEAN_TAGS, DEFAULT_TAGS
-from pinakes.bench.measure import ENGINES, Measurement, Plan
+from pinakes.bench.generator.vocabulary import MAX_TAGS, MIN_TAGS
+from pinakes.bench.measure import ENGINES, FORMAT, Measurement, Plan
 from pinakes.bench.peers.registry import PEERS
+from pinakes.bench.report.html import merged, report
 from pinakes.bench.workload import load_workload
 from pinakes.cli.bench_table import tables
 from pinakes.cli.common import run_async
 from pinakes.embedded import connected
+from pinakes.errors import SettingsError
 from pinakes.settings import Settings, load_settings
 from pinakes.store.migrate import migrate, require_head
 from pinakes.store.pool import open_pool
@@ -79,14 +82,26 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--queries", type=click.IntRange(1), default=200, show_default=True, help="Questions drawn.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Warm rounds over them.")
 @click.option("--cold", type=click.IntRange(0), default=30, show_default=True, help="Questions also asked cold.")
+@click.option("--writes", type=click.IntRange(0), default=0, show_default=True,
+              help="Also measure writing so many items in each way.")  # fmt: skip
+@click.option("--refreshes", is_flag=True, help="Also measure refreshes of the read model.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of gallery and questions.")
-@click.option("--tags", type=click.IntRange(9), default=DEFAULT_TAGS, show_default=True, help="Tags to generate with.")
+@click.option(
+    "--tags",
+    type=click.IntRange(MIN_TAGS, MAX_TAGS),
+    default=DEFAULT_TAGS,
+    show_default=True,
+    help="Tags to generate with.",
+)
 @click.option("--tags-per-item", type=click.FloatRange(1, 100), default=DEFAULT_MEAN_TAGS, show_default=True)
 @click.option("--private-share", type=click.FloatRange(0, 1), help="Share of private items.  [default: by the law]")
 @click.option("--creators", type=click.IntRange(1), help="At most so many creators.  [default: by the law]")
 @click.option("--share-s", type=click.FloatRange(0), default=120.0, show_default=True, help="Seconds for each once.")
 @click.option("--timeout-s", type=click.FloatRange(0.001), default=20.0, show_default=True, help="For one answer.")
 @click.option("--json", "json_file", type=_FILE, help="Write the results there; `-` prints them.", metavar="FILE")
+@click.option("--html", "html_file", type=_FILE, help="Write a report with plots there.", metavar="FILE")
+@click.option("--from", "earlier", type=_EXISTING, multiple=True, metavar="FILE",
+              help="Report on these results (JSON) instead of measuring; several are shown over scale.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with a measurement that was interrupted.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("pinakes-bench"),
               show_default=True, help="Where journals, peers' files and the embedded servers are.")  # fmt: skip
@@ -100,6 +115,11 @@ def command(**given: Any) -> None:
 
     Exits with 1 if an engine gave a wrong answer. A peer that is wrong is reported.
     """
+    if given["earlier"]:
+        results = [_read(path) for path in given["earlier"]]
+        _write(merged(results), given["json_file"])
+        _report(results, given["html_file"])
+        return
     sizes = given["items"] or (() if given["files"] or given["as_is"] else (_DEFAULT_ITEMS,))
     if (given["items"] and (given["files"] or given["as_is"])) or (given["files"] and given["as_is"]):
         raise click.UsageError("--items, --import and --as-is exclude each other")
@@ -119,6 +139,8 @@ def command(**given: Any) -> None:
         queries=given["queries"],
         rounds=given["rounds"],
         cold=given["cold"],
+        writes=given["writes"],
+        refreshes=given["refreshes"],
         share_s=given["share_s"],
         timeout_s=given["timeout_s"],
         resume=given["resume"],
@@ -126,9 +148,10 @@ def command(**given: Any) -> None:
     data_dir = given["data_dir"] or given["folder"] / "data"
     settings = load_settings(data_dir=data_dir, database_url=given["database_url"])
     given["folder"].mkdir(parents=True, exist_ok=True)
-    results = run_async(_measure(settings, plan, given["folder"]))
-    _write(results, given["json_file"])
-    if any(one["wrong"] for scale in results["scales"] for one in scale["contestants"] if one["kind"] == "engine"):
+    measured = run_async(_measure(settings, plan, given["folder"]))
+    _write(measured, given["json_file"])
+    _report([measured], given["html_file"])
+    if any(one["wrong"] for scale in measured["scales"] for one in scale["contestants"] if one["kind"] == "engine"):
         raise click.exceptions.Exit(1)
 
 
@@ -159,6 +182,22 @@ def _write(results: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(text, encoding="utf-8")
+
+
+def _report(results: list[dict[str, Any]], html_file: Path | None) -> None:
+    if html_file is not None:
+        html_file.parent.mkdir(parents=True, exist_ok=True)
+        html_file.write_text(report(results), encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise SettingsError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise SettingsError(f"{path} holds no results of `pinakes bench`, or those of another version.")
+    return found
 
 
 @contextmanager

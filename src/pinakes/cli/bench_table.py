@@ -21,7 +21,14 @@ def tables(results: dict[str, Any]) -> Iterator[RenderableType]:
         yield _latencies(scale)
         if scale["ratios"]["warm"]:
             yield _ratios(scale["ratios"])
+        if "writes" in scale:
+            yield _writes(scale["writes"])
+        if "refreshes" in scale:
+            yield _refreshes(scale["refreshes"])
         yield from _notes(scale)
+    for name, law in results["projection"].items():
+        at = ", ".join(f"{float(s):,.0f} s at {int(items):,}" for items, s in law["seconds_at"].items())
+        yield f"{name}: seconds grow with items^{law['b']:.2f} (residual {law['residual']:.2f}); projected {at} items"
 
 
 def _latencies(scale: dict[str, Any]) -> Table:
@@ -52,6 +59,33 @@ def _ratios(ratios: dict[str, Any]) -> Table:
             one["name"], f"{one['p50']:,.1f}", f"{one['p99']:,.1f}", f"{one['median_of_questions']:,.1f}",
             str(one["questions"]), str(one["faster_on"]),
         )  # fmt: skip
+    return table
+
+
+def _writes(writes: list[dict[str, Any]]) -> Table:
+    first = writes[0]
+    table = Table(
+        caption=f"single writes a second by {first['writers']} writers, bytes of log for each, milliseconds to visible",
+        caption_justify="left",
+    )
+    for name in ("", "insert/s", "log B", "tag change/s", "log B", "delete/s", "log B", "visible p50", "p99"):
+        table.add_column(name, justify="left" if not name else "right")
+    for one in writes:
+        cells = []
+        for piece in ("insert", "tag change", "delete"):
+            cells += [f"{one[piece]['per_second']:,.0f}", f"{one[piece]['log_bytes']:,.0f}"]
+        seen = one.get("visible_ms", {})
+        table.add_row(one["way"], *cells, _ms(seen, "p50"), _ms(seen, "p99"))
+    return table
+
+
+def _refreshes(refreshes: dict[str, Any]) -> Table:
+    table = Table(caption="seconds to bring scattered changes into the read model", caption_justify="left")
+    for name in ("", "changes", "median s", "whole build s"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name, one in refreshes.items():
+        shown = "REFRESH … CONCURRENTLY" if name == "refresh" else "epoch, changed rows only"
+        table.add_row(shown, f"{one['changes']:,}", f"{one['median_seconds']:.3f}", f"{one['build_seconds']:.1f}")
     return table
 
 

@@ -1,0 +1,1 @@
+"""Results as a page with plots that stands by itself: no script, nothing fetched."""

@@ -1,0 +1,59 @@
+"""The report: tables and plots of one or several results, as one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from pinakes.bench.refreshes import projection
+from pinakes.errors import SettingsError
+
+
+def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Several results as one, by size; what was measured when stays with each size."""
+    first = results[0]
+    scales = []
+    for result in results:
+        about = {name: result[name] for name in ("began", "load", "revision", "plan", "machine")}
+        scales += [{**scale, "about": about} for scale in result["scales"]]
+    scales.sort(key=lambda scale: scale["gallery"]["items"])
+    return {**first, "projection": projection(scales), "scales": scales}
+
+
+def report(results: Sequence[dict[str, Any]]) -> str:
+    """The page.
+
+    Raises:
+        SettingsError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise SettingsError("The report needs matplotlib.", hint="Install the extra: pinakes[bench].")
+    from pinakes.bench.report import plots  # noqa: PLC0415 - only now is it known to be importable
+
+    whole = merged(results)
+    scales = whole["scales"]
+    drawn = {
+        "distribution": {scale["gallery"]["items"]: plots.distribution(scale) for scale in scales},
+        "by_kind": {scale["gallery"]["items"]: plots.by_kind(scale) for scale in scales},
+        "by_place": {scale["gallery"]["items"]: plots.by_kind(scale, "place") for scale in scales},
+        "writes": {scale["gallery"]["items"]: plots.write_rates(scale) for scale in scales if "writes" in scale},
+        "refreshes": None,
+        "sizes": plots.sizes(scales),
+        "over_scale": plots.over_scale(scales) if len(scales) > 1 else None,
+    }
+    if any("refreshes" in scale for scale in scales):
+        drawn["refreshes"] = plots.refresh_curve(scales, whole["projection"])
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["ms"] = _ms
+    text = (files("pinakes.bench.report") / "report.html").read_text(encoding="utf-8")
+    return environment.from_string(text).render(whole=whole, scales=scales, drawn=drawn)
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
