@@ -224,6 +224,6 @@ def _figure(name: str, size: tuple[float, float]) -> Iterator[tuple[Figure, _Svg
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     inner = out.getvalue()[out.getvalue().index("<svg") :]
-    # matplotlib numbers its groups from 1 in every figure.
+    # matplotlib numbers its groups from 1 in every figure; markers and clips, which are referred to, it salts.
     mark = re.sub(r"\W", "-", name)
-    svg.text = re.sub(r'\bid="(?!m|p)([\w.-]+)"', rf'id="{mark}-\1"', inner)
+    svg.text = re.sub(r'\bid="(?![mp][0-9a-f]{6,}")([\w.-]+)"', rf'id="{mark}-\1"', inner)
