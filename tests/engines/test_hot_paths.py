@@ -82,10 +82,11 @@ async def tags(gallery: Settings) -> Tags:
     return Tags(ranked[0], ranked[1], ranked[len(ranked) // 2])
 
 
-# Ceilings: begin, what the tags mean (1 and 1 a source), stamp, what the engine does, stamp, rollback.
+# The index: its one statement. The others: begin, what the tags mean (1 and 1 a source), stamp, what the engine
+# does, stamp, rollback.
 CEILINGS: dict[tuple[EngineName, str], int] = {
-    ("index", "everything"): 6,
-    ("index", "tags"): 9,
+    ("index", "everything"): 1,
+    ("index", "tags"): 1,
     ("matview", "everything"): 12,
     ("matview", "tags"): 13,
     ("base", "everything"): 11,
@@ -104,6 +105,7 @@ async def test_a_warm_page_takes_no_more_statements_than_it_did(
     service = ContentService(one, gallery)
     query = _query(kind, tags)
     first = await service.answer(query, engine=engine)
+    await service.answer(query, engine=engine)  # names of tags are learnt by the first quick answer
     async with watched(one) as seen:
         again = await service.answer(query, engine=engine)
     assert body.read(again.entry.constant).items == body.read(first.entry.constant).items != ()
@@ -117,6 +119,7 @@ async def test_any_page_of_any_order_takes_the_index_the_same_statements(
 ) -> None:
     service = ContentService(one, gallery)
     query = GalleryQuery(tags_all=(tags.frequent,), sort_field=field, page=page)
+    await service.answer(query, engine="index")
     await service.answer(query, engine="index")
     async with watched(one) as seen:
         await service.answer(query, engine="index")

@@ -7,10 +7,12 @@ from typing import Literal, TypeAlias
 from pinakes.bench.contestant import Given, Kind, Prepared, Say, Unavailable
 from pinakes.bench.draw import Ask
 from pinakes.engines.choice import Engines
+from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
 from pinakes.query.cursor import CursorCodec
+from pinakes.query.item import Page
 from pinakes.settings import Settings
-from pinakes.store.pool import Pool, open_pool, snapshot
+from pinakes.store.pool import Pool, direct, open_pool, snapshot
 
 EngineName: TypeAlias = Literal["index", "matview", "base"]
 
@@ -47,12 +49,24 @@ class EngineContestant:
     async def answer(self, ask: Ask) -> Given:
         """The engine's page."""
         pool = await self._open()
+        if self._engine_name == "index" and (page := await self._quickly(pool, ask)) is not None:
+            return Given(page.items, page.total_count)
         async with snapshot(pool, self._timeout_ms) as connection:
             try:
                 page = await self._engines.named(self._engine_name).answer(connection, ask.query, ask.formula)
             except ReadModelNotReady as reason:
                 raise Unavailable(reason.detail) from reason
         return Given(page.items, page.total_count)
+
+    async def _quickly(self, pool: Pool, ask: Ask) -> Page | None:
+        """Out of memory and one statement, where that is possible; as the service tries first."""
+        if self._engines.index.reader.incarnation is None:
+            return None
+        async with direct(pool) as connection:
+            quick = await self._engines.quick.answer(
+                connection, ask.query, ask.formula, timeout_s=self._timeout_ms / 1000, at_any_age=True, trace=Trace()
+            )
+        return None if quick is None else quick.page
 
     async def forget(self) -> None:
         """New sessions, an engine that knows nothing."""

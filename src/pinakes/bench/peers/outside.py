@@ -15,7 +15,7 @@ from time import perf_counter
 from pinakes.bench.contestant import Given, Kind, Prepared, Say
 from pinakes.bench.draw import Ask
 from pinakes.settings import Settings
-from pinakes.store.pool import Connection, Pool, open_pool, snapshot
+from pinakes.store.pool import Connection, Pool, direct, open_pool
 from pinakes.store.queries import load
 from pinakes.view.reading import hydrate
 
@@ -73,7 +73,7 @@ class OutsidePeer(ABC):
     async def answer(self, ask: Ask) -> Given:
         """Keys and total from the library, rows from the read model."""
         keys, total = self.find(ask)
-        async with snapshot(await self._connections(), self._timeout_ms) as connection:
+        async with direct(await self._connections()) as connection:
             items = await hydrate(connection, keys)
         return Given(tuple(items), total)
 
