@@ -29,6 +29,7 @@ from pinakes.api.state import costly, identity_of, state_of
 from pinakes.cache.answer import Answer
 from pinakes.cache.reader import ANY, Freshness
 from pinakes.cache.splice import Encoding, negotiate
+from pinakes.cache.stats import ALL
 from pinakes.engines.choice import EngineName
 from pinakes.errors import Forbidden
 from pinakes.query.aspect import Aspect, PageWithFacets
@@ -89,7 +90,7 @@ async def answered(
     wanted = headers.get("if-none-match")
     if wanted is not None and _matches(wanted, answer.etag):
         if service.cache is not None:
-            service.cache.counters.count("not_modified", "all")
+            service.cache.counters.count("not_modified", ALL)
         return Finished(b"", 304, _headers(answer, None, fine=admin))
     return Finished(answer.body(encoding), 200, _headers(answer, encoding, fine=admin))
 

@@ -19,6 +19,8 @@ Event: TypeAlias = Literal[
 ]  # fmt: skip
 
 STATS, ASKED = "{pinakes}:stats", "{pinakes}:asked"
+ALL = "all"
+"""The kind of what is counted without looking at the question."""
 _SERVED: tuple[Event, ...] = ("hit_l1", "hit_l2", "stale", "miss", "bypass", "degraded")
 _KEEP_ASKED = 1000
 _MAX_ASKED_BYTES = 2000
@@ -103,7 +105,8 @@ def summary(totals: Counter[str]) -> dict[str, Any]:
     kinds = sorted({name.partition(":")[2] for name in totals})
     events = sorted({name.partition(":")[0] for name in totals} | set(_SERVED))
     overall = {event: sum(totals[f"{event}:{kind}"] for kind in kinds) for event in events}
-    by_kind = {kind: _rated({event: totals[f"{event}:{kind}"] for event in events}) for kind in kinds}
+    # What is counted for no kind in particular has no row of its own.
+    by_kind = {k: _rated({event: totals[f"{event}:{k}"] for event in events}) for k in kinds if k != ALL}
     return {**_rated(overall), "by_kind": by_kind}
 
 
