@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import orjson
 import pytest
@@ -40,10 +41,15 @@ async def test_it_prints_a_table_and_writes_results_and_a_report(settings: Setti
     assert found["postgresql"]["server_version"]
     assert page.read_text().startswith("<!doctype html>")
     # The same page again, from the results.
-    code, out, err = await _run(settings, "--from", str(results), "--html", str(tmp_path / "again.html"))
+    again = ("--html", str(tmp_path / "again.html"), "--plots", str(tmp_path / "plots"))
+    code, out, err = await _run(settings, "--from", str(results), *again)
     assert code == 0, err
     assert "junction (peer)" in out
     assert (tmp_path / "again.html").read_text() == page.read_text()
+    drawn = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert drawn == ["by-kind-300.svg", "by-place-300.svg", "distribution-300.svg", "sizes.svg"]
+    for path in (tmp_path / "plots").iterdir():
+        assert ElementTree.fromstring(path.read_text()).tag.endswith("svg")
 
 
 @pytest.mark.parametrize(

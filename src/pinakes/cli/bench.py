@@ -18,7 +18,7 @@ from pinakes.bench.generator.gallery import DEFAULT_MEAN_TAGS, DEFAULT_TAGS
 from pinakes.bench.generator.vocabulary import MAX_TAGS, MIN_TAGS
 from pinakes.bench.measure import ENGINES, FORMAT, Measurement, Plan
 from pinakes.bench.peers.registry import PEERS
-from pinakes.bench.report.html import merged, report
+from pinakes.bench.report.html import merged, pictures, report
 from pinakes.bench.workload import load_workload
 from pinakes.cli.bench_table import tables
 from pinakes.cli.common import run_async
@@ -100,6 +100,8 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--timeout-s", type=click.FloatRange(0.001), default=20.0, show_default=True, help="For one answer.")
 @click.option("--json", "json_file", type=_FILE, help="Write the results there; `-` prints them.", metavar="FILE")
 @click.option("--html", "html_file", type=_FILE, help="Write a report with plots there.", metavar="FILE")
+@click.option("--plots", "plots_dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Write each plot there, as SVG.")  # fmt: skip
 @click.option("--from", "earlier", type=_EXISTING, multiple=True, metavar="FILE",
               help="Report on these results (JSON) instead of measuring; several are shown over scale.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with a measurement that was interrupted.")
@@ -118,7 +120,7 @@ def command(**given: Any) -> None:
     if given["earlier"]:
         results = [_read(path) for path in given["earlier"]]
         _write(merged(results), given["json_file"])
-        _report(results, given["html_file"])
+        _report(results, given["html_file"], given["plots_dir"])
         return
     sizes = given["items"] or (() if given["files"] or given["as_is"] else (_DEFAULT_ITEMS,))
     if (given["items"] and (given["files"] or given["as_is"])) or (given["files"] and given["as_is"]):
@@ -150,7 +152,7 @@ def command(**given: Any) -> None:
     given["folder"].mkdir(parents=True, exist_ok=True)
     measured = run_async(_measure(settings, plan, given["folder"]))
     _write(measured, given["json_file"])
-    _report([measured], given["html_file"])
+    _report([measured], given["html_file"], given["plots_dir"])
     if any(one["wrong"] for scale in measured["scales"] for one in scale["contestants"] if one["kind"] == "engine"):
         raise click.exceptions.Exit(1)
 
@@ -184,7 +186,11 @@ def _write(results: dict[str, Any], json_file: Path | None) -> None:
         json_file.write_text(text, encoding="utf-8")
 
 
-def _report(results: list[dict[str, Any]], html_file: Path | None) -> None:
+def _report(results: list[dict[str, Any]], html_file: Path | None, plots_dir: Path | None) -> None:
+    if plots_dir is not None:
+        plots_dir.mkdir(parents=True, exist_ok=True)
+        for name, svg in pictures(results).items():
+            (plots_dir / f"{name}.svg").write_text(svg, encoding="utf-8")
     if html_file is not None:
         html_file.parent.mkdir(parents=True, exist_ok=True)
         html_file.write_text(report(results), encoding="utf-8")

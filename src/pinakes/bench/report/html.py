@@ -12,6 +12,8 @@ from jinja2 import Environment, StrictUndefined
 from pinakes.bench.refreshes import projection
 from pinakes.errors import SettingsError
 
+_PAPER = "#fbfaf7"
+
 
 def merged(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Several results as one, by size; what was measured when stays with each size."""
@@ -30,27 +32,48 @@ def report(results: Sequence[dict[str, Any]]) -> str:
     Raises:
         SettingsError: matplotlib is not installed.
     """
+    whole = merged(results)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["ms"] = _ms
+    text = (files("pinakes.bench.report") / "report.html").read_text(encoding="utf-8")
+    return environment.from_string(text).render(whole=whole, scales=whole["scales"], drawn=_drawn(whole))
+
+
+def pictures(results: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The plots alone, name -> SVG with a background of its own, for other pages.
+
+    Raises:
+        SettingsError: matplotlib is not installed.
+    """
+    found: dict[str, str] = {}
+    for name, drawn in _drawn(merged(results)).items():
+        if isinstance(drawn, dict):
+            found |= {f"{name}-{items}": svg for items, svg in drawn.items()}
+        elif drawn is not None:
+            found[name] = drawn
+    return {
+        name.replace("_", "-"): svg.replace("<svg ", f'<svg style="background:{_PAPER}" ', 1)
+        for name, svg in found.items()
+    }
+
+
+def _drawn(whole: dict[str, Any]) -> dict[str, Any]:
+    """Every plot there is something to draw for; those of one size by its items."""
     if find_spec("matplotlib") is None:
-        raise SettingsError("The report needs matplotlib.", hint="Install the extra: pinakes[bench].")
+        raise SettingsError("Plots need matplotlib.", hint="Install the extra: pinakes[bench].")
     from pinakes.bench.report import plots  # noqa: PLC0415 - only now is it known to be importable
 
-    whole = merged(results)
     scales = whole["scales"]
-    drawn = {
+    refreshed = any("refreshes" in scale for scale in scales)
+    return {
         "distribution": {scale["gallery"]["items"]: plots.distribution(scale) for scale in scales},
         "by_kind": {scale["gallery"]["items"]: plots.by_kind(scale) for scale in scales},
         "by_place": {scale["gallery"]["items"]: plots.by_kind(scale, "place") for scale in scales},
         "writes": {scale["gallery"]["items"]: plots.write_rates(scale) for scale in scales if "writes" in scale},
-        "refreshes": None,
+        "refreshes": plots.refresh_curve(scales, whole["projection"]) if refreshed else None,
         "sizes": plots.sizes(scales),
         "over_scale": plots.over_scale(scales) if len(scales) > 1 else None,
     }
-    if any("refreshes" in scale for scale in scales):
-        drawn["refreshes"] = plots.refresh_curve(scales, whole["projection"])
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["ms"] = _ms
-    text = (files("pinakes.bench.report") / "report.html").read_text(encoding="utf-8")
-    return environment.from_string(text).render(whole=whole, scales=scales, drawn=drawn)
 
 
 def _ms(value: float | None) -> str:
