@@ -1,7 +1,7 @@
 """Building the index beside the live one, and putting it in its place.
 
-1. `begin`, under the applier's lock for a moment: a new generation with codes cut to fit the values
-   there are. Every epoch from here on also writes deltas for it.
+1. `begin`, in a process of its own and under the applier's lock for a moment: a new generation with
+   codes cut to fit the values there are. Every epoch from here on also writes deltas for it.
 2. One part a segment (`part.py`), on all cores; each commits by itself and is never done again.
 3. `go_live`: readers use the new generation from this commit on; the deltas since step 1 bring it
    up to date. The old one is swept away in pieces.
@@ -27,7 +27,7 @@ from pinakes.bitmap.segments import SEGMENT
 from pinakes.bitmap.terms import PREFIX
 from pinakes.errors import ReadModelNotReady, StoreError
 from pinakes.index.codes import Codes, fit, write_codes
-from pinakes.index.part import DATABASE_VARIABLE, Part, build_part, connect
+from pinakes.index.part import DATABASE_VARIABLE, NICE, Part, build_part, connect
 from pinakes.index.rows import sample_keys
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
@@ -71,13 +71,13 @@ async def build(database_url: str, *, processes: int | None = None, progress: Pr
     connection = await connect(database_url)
     try:
         await connection.execute(_SQL["one_builder"], *_LOCK)
-        generation, docs, resumed = await _begin(connection)
+        workers = (os.cpu_count() or 1) if processes is None else processes
+        generation, docs, resumed = await (_begin_elsewhere(database_url) if workers else _begin(connection))
         done = {row["segment"] for row in await connection.fetch(_SQL["finished_parts"], generation)}
         segments = [number for number in range(-(-docs // SEGMENT)) if number not in done]
         finished = sum(_docs(number, docs) for number in done)
         progress(finished, docs)
         terms = 0
-        workers = (os.cpu_count() or 1) if processes is None else processes
         async for part in _parts(database_url, connection, generation, segments, workers):
             finished += _docs(part.segment, docs)
             terms += part.terms
@@ -107,6 +107,15 @@ async def _begin(connection: Connection) -> tuple[int, int, bool]:
             raise _not_ready()
         await write_codes(connection, begun["generation"], codes)
     return begun["generation"], begun["docs"], False
+
+
+async def _begin_elsewhere(database_url: str) -> tuple[int, int, bool]:
+    """`_begin` in a process of its own: cutting codes takes seconds, in which a worker's applier would stand still."""
+    begun = orjson.loads(await _output("Beginning", database_url, "pinakes.index.build"))
+    if begun is None:
+        raise _not_ready()
+    generation, docs, resumed = begun
+    return generation, docs, resumed
 
 
 async def fitted(connection: Connection) -> Codes:
@@ -143,9 +152,16 @@ async def _parts(
 
 
 async def _elsewhere(database_url: str, generation: int, segment: int) -> Part:
+    what = f"Building segment {segment}"
+    printed = await _output(what, database_url, "pinakes.index.part", str(generation), str(segment))
+    return Part(**orjson.loads(printed))
+
+
+async def _output(what: str, database_url: str, *module: str) -> bytes:
+    """What a module prints that is run as a process; it ends when this is cancelled."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "pinakes.index.part", str(generation), str(segment)),
+        *("-m", *module),
         env={**os.environ, DATABASE_VARIABLE: database_url},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -158,8 +174,8 @@ async def _elsewhere(database_url: str, generation: int, segment: int) -> Part:
         raise
     if process.returncode:
         reason = complaint.decode(errors="replace").strip().rpartition("\n")[2]
-        raise StoreError(f"Building segment {segment} failed: {reason}", hint="Run the same command again to go on.")
-    return Part(**orjson.loads(printed))
+        raise StoreError(f"{what} failed: {reason}", hint="Run the same command again to go on.")
+    return printed
 
 
 async def go_live(connection: Connection, generation: int) -> None:
@@ -189,3 +205,20 @@ def _not_ready() -> ReadModelNotReady:
         "The index needs the read model kept by policy `incremental`.",
         hint="Run `pinakes view policy incremental`, then build the index.",
     )
+
+
+async def _main(database_url: str) -> None:
+    os.nice(NICE)
+    connection = await connect(database_url)
+    try:
+        begun = await _begin(connection)
+    except ReadModelNotReady:
+        begun = None
+    finally:
+        await connection.close()
+    sys.stdout.buffer.write(orjson.dumps(begun))
+
+
+if __name__ == "__main__":
+    # As in part.py: the address may hold a password.
+    asyncio.run(_main(os.environ[DATABASE_VARIABLE]))

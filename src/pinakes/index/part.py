@@ -28,7 +28,7 @@ from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 
 DATABASE_VARIABLE = "PINAKES_INDEX_DATABASE"
-_NICE = 10
+NICE = 10
 _LOCK = int.from_bytes(b"part", "big")
 _GENERATIONS = load("generation", "pinakes.index.sql")
 _COLUMNS = ("generation", "segment", "cardinality", "term", "bits")
@@ -102,7 +102,7 @@ async def _build(connection: Connection, generation: int, segment: int, began: f
 
 
 async def _main(database_url: str, generation: int, segment: int) -> None:
-    os.nice(_NICE)
+    os.nice(NICE)
     connection = await connect(database_url)
     try:
         part = await build_part(connection, generation, segment)
