@@ -9,6 +9,9 @@ VENV ?= .venv
 JOBS ?= 2
 # Passed on to the program a target runs, e.g. make demo ARGS="--items 1000 --port 8080"
 ARGS ?=
+# Where the demo runs that pictures are taken of, and for how many minutes it is asked before.
+URL ?= http://127.0.0.1:8000
+MINUTES ?= 6
 
 BIN := $(VENV)/bin
 # --only-binary: no compiler is needed, and no package runs a build script of its own.
@@ -63,6 +66,10 @@ docs-check: $(VENV)/.dev ## Are the generated reference pages up to date?
 	$(BIN)/python -m pinakes.cli.reference --check
 
 ##@ Change
+
+.PHONY: pictures
+pictures: $(VENV)/.dev ## Take the pictures of the documentation anew, of the demo that runs at URL
+	$(BIN)/python tests/browser/pictures.py $(URL) docs/images $(MINUTES)
 
 .PHONY: fmt
 fmt: $(VENV)/.dev ## Format the code and fix what can be fixed safely

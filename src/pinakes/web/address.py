@@ -86,5 +86,6 @@ class Address:
 
     def told(self) -> Address:
         """Without the empty fields a form sends along, and what is said twice."""
-        kept = (pair for pair in self.pairs if pair[1].strip() or pair[0] in _MEANT_EMPTY)
+        bare = ((name, value.strip() if name == "q" else value) for name, value in self.pairs)
+        kept = (pair for pair in bare if pair[1].strip() or pair[0] in _MEANT_EMPTY)
         return Address(tuple(dict.fromkeys(kept)))

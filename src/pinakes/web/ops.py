@@ -136,7 +136,7 @@ def plots(history: History, since: datetime, until: datetime, step_s: int) -> li
     return [
         plot("Time to an answer", since, until, quantiles, seconds, step_s=step_s),
         plot("Answers a second", since, until, [("all", rates)], wording.short, step_s=step_s),
-        plot("From the cache", since, until, [("share", shares)], wording.percent, step_s=step_s, most=1.0),
+        plot("From the cache", since, until, [("share", shares)], wording.share, step_s=step_s, most=1.0),
         plot("Staleness of the read model", since, until, [("behind", stale)], seconds, step_s=max(step_s, 60)),
     ]
 

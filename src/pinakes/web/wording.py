@@ -68,6 +68,11 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:.1f} %"
 
 
+def share(value: float) -> str:
+    """`93 %`."""
+    return f"{value * 100:.0f} %"
+
+
 FILTERS: dict[str, Callable[[Any], str]] = {
     "count": count,
     "short": short,

@@ -17,6 +17,7 @@ _PAIRS = (
     ("#d1495b", "#edae49"), ("#2a9d8f", "#e9c46a"), ("#e07a5f", "#3d5a80"), ("#8f5bb5", "#f2c14e"), ("#577590", "#f3722c"),
     ("#b5446e", "#86bbbd"), ("#5f8a4a", "#d9a05b"), ("#c8553d", "#588b8b"), ("#4a6fa5", "#e8a87c"),
 )  # fmt: skip
+_BEFORE_A_HALL = frozenset(("person", "tree", "horse", "dog", "cat", "bird", "car", "lamp", "balloon"))
 _UNDER_A_ROOF = frozenset(("portrait", "abstract", "table", "room", "machines", "space"))
 KEPT = 2048
 """Pictures a process remembers, some 12 MB: what is new is looked at by many."""
@@ -59,8 +60,10 @@ def _people(canvas: Canvas, features: Features, stage: scenes.Stage, colors: Col
     chance = canvas.chance
     names = list(features.motifs)
     if features.scene == "portrait":
-        names = [name for name in names if name not in {"person", "horse", "bear"}][:1]
-    elif not names:
+        return
+    if features.scene == "hall":
+        names = [name for name in names if name in _BEFORE_A_HALL]
+    if not names:
         belonging = unasked(features.scene)
         most = 3 if features.scene in {"table", "garden"} else 1
         names = [chance.choice(belonging) for _ in range(most)] if belonging else []

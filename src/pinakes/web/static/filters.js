@@ -5,7 +5,7 @@ const form = document.getElementById("filters");
 export function address() {
   const told = new URLSearchParams();
   for (const [name, value] of new FormData(form)) {
-    if (typeof value === "string" && value.trim()) told.append(name, value);
+    if (typeof value === "string" && value.trim()) told.append(name, name === "q" ? value.trim() : value);
   }
   const halves = told.getAll("content_source_types").length;
   const all = document.querySelectorAll('[name="content_source_types"]').length;

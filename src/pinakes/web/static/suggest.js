@@ -55,15 +55,25 @@ class Completion {
       field.replaceWith(wrapped);
       wrapped.append(field, this.list);
     } else frame.append(this.list);
-    for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", this.id], ["aria-expanded", "false"]]) field.setAttribute(name, value);
+    field.setAttribute("aria-autocomplete", "list");
+    field.setAttribute("aria-controls", this.id);
+    // A field of several lines stays what it is; of one, it may be a combobox.
+    this.combobox = field.tagName === "INPUT";
+    if (this.combobox) field.setAttribute("role", "combobox");
+    this.expanded(false);
     field.addEventListener("input", () => this.later());
     field.addEventListener("keydown", (event) => this.key(event));
     field.addEventListener("blur", () => this.close());
-    this.list.addEventListener("pointerdown", (event) => {
+    // The field keeps the focus, so that the list stays until the click has come.
+    this.list.addEventListener("mousedown", (event) => event.preventDefault());
+    this.list.addEventListener("click", (event) => {
       const chosen = event.target.closest("li");
-      event.preventDefault();
       if (chosen) this.take(chosen);
     });
+  }
+
+  expanded(open) {
+    if (this.combobox) this.field.setAttribute("aria-expanded", String(open));
   }
 
   later() {
@@ -91,13 +101,13 @@ class Completion {
     if (!found.length || document.activeElement !== this.field) return this.close();
     this.list.replaceChildren(...found.map((each, place) => option(each, place, this.id)));
     this.list.hidden = false;
-    this.field.setAttribute("aria-expanded", "true");
+    this.expanded(true);
     this.mark(-1);
   }
 
   close() {
     this.list.hidden = true;
-    this.field.setAttribute("aria-expanded", "false");
+    this.expanded(false);
     this.field.removeAttribute("aria-activedescendant");
     this.place = -1;
   }
