@@ -61,6 +61,10 @@ lint: $(VENV)/.dev ## Style and formatting, without changing anything
 types: $(VENV)/.dev ## Static types, strict
 	$(BIN)/mypy
 
+.PHONY: chaos
+chaos: $(VENV)/.dev ## Break servers, connections and processes for minutes under checked load
+	PYTHONPATH=tests $(BIN)/python -m faults.chaos $(ARGS)
+
 .PHONY: docs-check
 docs-check: $(VENV)/.dev ## Are the generated reference pages up to date?
 	$(BIN)/python -m pinakes.cli.reference --check
