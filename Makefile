@@ -69,6 +69,17 @@ chaos: $(VENV)/.dev ## Break servers, connections and processes for minutes unde
 docs-check: $(VENV)/.dev ## Are the generated reference pages up to date?
 	$(BIN)/python -m pinakes.cli.reference --check
 
+# In an environment of its own, so that what is listed is what an installation has and nothing else. The
+# list of known weaknesses is asked over the network; where it cannot be reached, the target says so and fails.
+.PHONY: audit
+audit: $(VENV)/.installed ## Known weaknesses of the dependencies, and sbom.json: what an installation is made of
+	test -d $(VENV)/supply || $(PYTHON) -m venv $(VENV)/supply
+	$(VENV)/supply/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements-supply.txt
+	$(VENV)/supply/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --of JSON --output-file sbom.json
+	@echo "sbom.json lists what an installation is made of"
+	@$(VENV)/supply/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.txt --progress-spinner off \
+		|| { echo "pip-audit found something, or its database could not be reached: read the lines above" >&2; exit 1; }
+
 ##@ Change
 
 .PHONY: pictures
@@ -88,6 +99,7 @@ docs: $(VENV)/.dev ## Write the generated reference pages anew
 requirements: $(VENV)/.dev ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes the newest versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra build --output-file requirements.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra build --extra bench --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra supply --constraint requirements-dev.txt --output-file requirements-supply.txt
 
 .PHONY: clean
 clean: ## Remove the environment and caches; galleries (pinakes-data) stay

@@ -336,6 +336,4 @@ SHORT = (
     "postgres killed (-9)",
     "postgres connections halved",
     "redis failed over, writes lost",
-    "redis connections stalled",
-    "worker killed (-9)",
 )

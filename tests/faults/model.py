@@ -7,8 +7,9 @@ acknowledged; a write whose answer was lost may have happened or not.
 
 An answer says `as_of`: every change committed before is in it. So of each slot it must show a version not
 older than the last one acknowledged before `as_of`, and none that was never begun. Title and tags change
-in one transaction, so they must fit each other; a total must be the number of items that fit. `as_of` itself
-must not lie further back than the staleness that is allowed.
+in one transaction, so they must fit each other; a total must be the number of items that fit. And no
+version may be shown that was overtaken longer ago than the staleness that is allowed, whatever `as_of` says:
+an answer that is still right may be old.
 """
 
 from __future__ import annotations
@@ -72,11 +73,8 @@ class Model:
     def check(self, body: dict[str, Any], asked_at: float, slot: Slot | None, parity: str | None) -> None:
         """Judges the answer to a question about one slot, or about all `even` or `odd` ones, asked at `asked_at`."""
         as_of = datetime.fromisoformat(body["as_of"]).timestamp()
-        tally = self.tally
-        tally.stalest_s = max(tally.stalest_s, asked_at - as_of)
-        say = tally.wrong.append
-        if asked_at - as_of > self.allowed_staleness_s:
-            say(f"an answer is {asked_at - as_of:.2f} s old ({body['engine']})")
+        say = self.tally.wrong.append
+        at_least = max(as_of, asked_at - self.allowed_staleness_s)
         shown: dict[int, int] = {}
         for item in body["items"]:
             found = _TITLE.fullmatch(item["title"])
@@ -91,10 +89,13 @@ class Model:
         if total != len(body["items"]) or len(shown) != len(body["items"]):
             say(f"{total} in all, {len(body['items'])} items, {len(shown)} slots")
         for each in self.slots if slot is None else [slot]:
-            self._check_slot(each, shown.get(each.number), as_of, parity)
+            self._check_slot(each, shown.get(each.number), at_least, parity)
+        for number, version in shown.items():
+            overtaken = next((at for at, newer in self.slots[number].history if newer > version), asked_at)
+            self.tally.stalest_s = max(self.tally.stalest_s, asked_at - overtaken)
 
-    def _check_slot(self, slot: Slot, shown: int | None, as_of: float, parity: str | None) -> None:
-        possible = range(slot.least(as_of), slot.begun + 1)
+    def _check_slot(self, slot: Slot, shown: int | None, at_least: float, parity: str | None) -> None:
+        possible = range(slot.least(at_least), slot.begun + 1)
         fitting = [v for v in possible if v > 0 and (parity is None or slot.tags(v)[1] == parity)]
         if shown is not None:
             if shown not in fitting:

@@ -44,14 +44,20 @@ def model() -> Model:
     return Model(5.0, [first, Slot(1, begun=1, acknowledged=1, history=[(1000.0, 1)])])
 
 
-def body(as_of: float, *versions: tuple[int, int], total: int | None = None, tags: list[str] | None = None) -> Any:
+def body(
+    as_of: float,
+    *versions: tuple[int, int],
+    total: int | None = None,
+    tags: list[str] | None = None,
+    asked_at: float = 1011.0,
+) -> Any:
     slots = model().slots
     items = [
         {"title": slots[s].title(v), "tags": [{"name": name} for name in tags or slots[s].tags(v)]} for s, v in versions
     ]
     moment = datetime.fromtimestamp(as_of, UTC).isoformat()
     count = len(items) if total is None else total
-    return {"as_of": moment, "items": items, "pagination": {"total_count": count}, "engine": "base"}
+    return {"as_of": moment, "items": items, "pagination": {"total_count": count}, "asked_at": asked_at}
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -63,6 +69,7 @@ def test_what_may_be_shown_is_not_wrong(version: int) -> None:
     judged.check(body(1011.0, (1, 1)), 1011.0, None, "odd")
     judged.check(body(1011.0, (0, 3), (1, 1)), 1011.0, None, "odd")
     assert judged.tally.wrong == []
+    assert judged.tally.stalest_s == 0
 
 
 @pytest.mark.parametrize(
@@ -73,10 +80,10 @@ def test_what_may_be_shown_is_not_wrong(version: int) -> None:
         (body(1011.0), "slot 0 is not shown"),
         (body(1011.0, (0, 2), total=2), "2 in all"),
         (body(1011.0, (0, 2), tags=["slot-0", "odd", "chaos"]), "half a write"),
-        (body(1001.0, (0, 1)), "10.00 s old"),
+        (body(1001.0, (0, 1), asked_at=1016.0), "slot 0 shows 1"),
     ],
 )
 def test_what_may_not_be_shown_is_wrong(answer: Any, what: str) -> None:
     judged = model()
-    judged.check(answer, 1011.0, judged.slots[0], None)
+    judged.check(answer, answer["asked_at"], judged.slots[0], None)
     assert any(what in text for text in judged.tally.wrong), judged.tally.wrong

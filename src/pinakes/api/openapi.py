@@ -214,15 +214,20 @@ def operation(
     headers: Iterable[str] = (),
     body: str | None = None,
     refusals: Iterable[type[errors.PinakesError]] = (),
+    later: str | None = None,
 ) -> dict[str, Any]:
-    """One operation: what it answers, takes, and refuses."""
+    """One operation: what it answers, takes, and refuses; `later` says what a 202 means, where there is one."""
     success: dict[str, Any] = {"description": summary}
     if answer is not None:
         success["content"] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}}
     described: dict[str, Any] = {
         "summary": summary,
         "parameters": [*path, *map(_query_parameter, query), *map(_header, headers)],
-        "responses": {str(status): success, **_refusals(refusals)},
+        "responses": {
+            str(status): success,
+            **({"202": {"description": later}} if later is not None else {}),
+            **_refusals(refusals),
+        },
         "security": [{}, {"bearer": []}],
     }
     if body is not None:

@@ -303,6 +303,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             None,
             query=VIEW_REFRESH,
             refusals=(*_READING, errors.Forbidden),
+            later="Accepted; it goes on.",
         ),
     ),
     ApiRoute(metrics.PATH, "GET", metrics.metrics, operation("Figures for Prometheus.", None)),

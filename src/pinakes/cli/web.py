@@ -20,6 +20,8 @@ from pinakes.settings import load_settings
 APPLICATION = "pinakes.web.asgi:app"
 START_S = 60.0
 LINGER_S = 10.0
+RESPAWN_S = 0.3
+"""How soon a process that died is followed by another; requests wait that much longer."""
 
 
 def resolve(host: str) -> str:
@@ -115,6 +117,7 @@ def main() -> None:
         loop=Loops.uvloop,
         log_level=LogLevels(settings.log_level),
         respawn_failed_workers=True,
+        respawn_interval=RESPAWN_S,
         workers_kill_timeout=10,
     ).serve()
 
