@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -47,6 +48,7 @@ async def test_the_server_keeps_to_its_description_whatever_is_asked(url: str, t
     def ask_all() -> int:
         asked = 0
         for result in schema.get_all_operations():
+            assert isinstance(result, Ok), result.err()
             operation = result.ok()
 
             @hypothesis_settings(
