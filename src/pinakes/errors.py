@@ -9,7 +9,8 @@
     │   ├── InvalidContent  422
     │   ├── NotFound        404
     │   ├── Conflict        409   a unique key is taken
-    │   └── StaleVersion    412   somebody else changed it first
+    │   ├── StaleVersion    412   somebody else changed it first
+    │   └── KeyReused       422   an Idempotency-Key with another request
     ├── AccessError
     │   ├── NotAuthenticated 401
     │   ├── Forbidden       403
@@ -145,6 +146,13 @@ class StaleVersion(ContentError):
     code = "PK204"
     status = 412
     hint = "Read the item again, apply your change to it, and send its new ETag."
+
+
+class KeyReused(ContentError):
+    """The Idempotency-Key belongs to another request."""
+
+    code = "PK205"
+    hint = "Send a new key with each new request, and the same one only when you send the same request again."
 
 
 class AccessError(PinakesError):

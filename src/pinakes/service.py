@@ -35,6 +35,7 @@ from pinakes.query.sources import Source
 from pinakes.settings import Settings
 from pinakes.store import content
 from pinakes.store.content import Author, Change, Draft
+from pinakes.store.idempotency import Key, claim, made
 from pinakes.store.pool import Connection, Pool, direct, snapshot, writing
 from pinakes.store.vocabulary import Vocabulary, resolve
 from pinakes.view import wait
@@ -236,17 +237,29 @@ class ContentService:
         async with snapshot(self._pool, self._settings.statement_timeout_ms) as connection:
             return await content.read(connection, source, item_id, viewer)
 
-    async def create(self, source: Source, draft: Draft, author: Author, *, receipt: Receipt | None = None) -> Item:
+    async def create(
+        self, source: Source, draft: Draft, author: Author, *, receipt: Receipt | None = None, key: Key | None = None
+    ) -> Item:
         """Stores a new item and returns it as stored; `receipt` notes the write, to be waited for.
+
+        With a `key` that has made an item already, that item as it is now.
 
         Raises:
             InvalidContent: a field is out of bounds.
             Conflict: the external id is taken.
             Forbidden: only an administrator creates in another's name.
+            KeyReused: the key was used for something else.
+            NotFound: what the key made is gone.
         """
         began = perf_counter()
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
-            item = await content.create(connection, source, draft, author)
+            earlier = await claim(connection, key, self._settings.idempotency_hours) if key is not None else None
+            if earlier is not None:
+                item = await content.read(connection, earlier[0], earlier[1], author.user_id)
+            else:
+                item = await content.create(connection, source, draft, author)
+                if key is not None:
+                    await made(connection, key, source, item.id)
             await _note(connection, receipt)
         self.figures.record("write:create", perf_counter() - began)
         return item

@@ -103,6 +103,7 @@ class Settings(BaseSettings):
         500, ge=1, le=1_000_000, description="Requests each process works on at a time, waiting ones too; then 503"
     )
     body_timeout_seconds: float = Field(30.0, gt=0, le=3600, description="Seconds a request body may take; then 408")
+    idempotency_hours: int = Field(24, ge=1, le=8760, description="Hours an `Idempotency-Key` is remembered")
     rate_limit_per_second: float = Field(
         0.0,
         ge=0,

@@ -1,7 +1,8 @@
 """Routes of single items: read, create, change, delete.
 
     GET    /api/v1/content/{source_type}/{id}    200, or 304 where If-None-Match has the ETag
-    POST   /api/v1/content/{source_type}         201 with Location
+    POST   /api/v1/content/{source_type}         201 with Location; sent again with the same
+                                                 Idempotency-Key, 201 with what it made the first time
     PATCH  /api/v1/content/{source_type}/{id}    200; If-Match, or updated_at in the body: 412 if changed since
     DELETE /api/v1/content/{source_type}/{id}    204; If-Match likewise
 
@@ -28,6 +29,7 @@ from pinakes.query.item import Item
 from pinakes.query.sources import SOURCE_BY_NAME, Source
 from pinakes.service import Receipt
 from pinakes.store.content import Change, Draft, etag
+from pinakes.store.idempotency import Key
 
 COLLECTION = "/api/v1/content/{source_type}"
 PATH = "/api/v1/content/{source_type}/{id}"
@@ -53,7 +55,9 @@ async def create_item(request: Request) -> Response:
     source = _source(request, WRITES)
     draft = Draft.model_validate(await read_body(request))
     receipt = Receipt()
-    item = await state_of(request).service.create(source, draft, author, receipt=receipt)
+    given = request.headers.get("idempotency-key")
+    key = None if given is None else Key.of(author.user_id, given, source, draft.model_dump_json().encode())
+    item = await state_of(request).service.create(source, draft, author, receipt=receipt, key=key)
     location = {"location": PATH.format(source_type=source.name, id=item.id)}
     return _answer(item, 201, {**location, **await _seen(request, receipt)})
 

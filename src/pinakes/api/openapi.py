@@ -245,7 +245,11 @@ def _query_parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _header(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": "The ETag of an earlier answer.", "schema": _TEXT}
+    said = _HEADERS.get(name, "The ETag of an earlier answer.")
+    return {"name": name, "in": "header", "description": said, "schema": _TEXT}
+
+
+_HEADERS = {"Idempotency-Key": "Of your choice; the same request sent again with it makes nothing again."}
 
 
 def _refusals(kinds: Iterable[type[errors.PinakesError]]) -> dict[str, Any]:

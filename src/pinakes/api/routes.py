@@ -214,8 +214,9 @@ ROUTES: tuple[ApiRoute, ...] = (
             status=201,
             path=(SOURCE_TYPE,),
             query=WRITES,
+            headers=("Idempotency-Key",),
             body="Draft",
-            refusals=(*_WRITING, errors.Conflict),
+            refusals=(*_WRITING, errors.Conflict, errors.KeyReused, errors.NotFound),
         ),
     ),
     ApiRoute(
