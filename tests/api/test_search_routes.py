@@ -164,6 +164,28 @@ async def test_around_tells_both_neighbours_and_the_rank(
     assert_problem(await client.get(path, params={"id": "1"}), 400)
 
 
+async def test_every_insight_has_the_members_that_are_documented(
+    client: httpx.AsyncClient, gallery: Gallery, token: Tokens
+) -> None:
+    schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    tag = gallery.public.tags[0].id
+    asked: list[tuple[str, dict[str, object], str]] = [
+        (f"{UNIFIED}/facets", {}, "Facets"),
+        (f"{UNIFIED}/histogram", {}, "Histogram"),
+        (f"{UNIFIED}/related", {}, "Related"),
+        (f"/api/v1/tags/{tag}/related", {}, "Related"),
+        (f"{UNIFIED}/around", {"source_type": "regular", "id": gallery.public.id}, "Around"),
+    ]
+    for path, query, schema in asked:
+        answer = await _get(client, path, None, **query)
+        assert answer.keys() == schemas[schema]["properties"].keys(), path
+        assert answer["engine"] == "base"
+        refused = await client.get(path, params={**{k: str(v) for k, v in query.items()}, "engine": "base"})
+        assert_problem(refused, 403)
+        named = await _get(client, path, token(ADA, "admin"), **query, engine="base", use_cache="false")
+        assert named["_from_cache"] is False
+
+
 async def test_administration_needs_its_scope(client: httpx.AsyncClient, gallery: Gallery, token: Tokens) -> None:
     tag = gallery.public.tags[0].id
     calls = (

@@ -122,7 +122,8 @@ SCHEMAS: dict[str, Any] = {
         {
             "related": _listed(_RELATED),
             "kind": {"type": "string", "enum": ["exact", "bounded"]},
-            "warnings": _listed(_TEXT),
+            **_CAME,
+            **_CACHED,
         }
     ),
     "Histogram": _object(
@@ -131,8 +132,8 @@ SCHEMAS: dict[str, Any] = {
             "buckets": _listed(_object({"from": {}, "to": {}, "count": {"type": "integer"}})),
             "missing": {"type": "integer", "description": "Hits without a value."},
             "total_count": {"type": "integer"},
-            "query": _NULLABLE_TEXT,
-            "warnings": _listed(_TEXT),
+            **_CAME,
+            **_CACHED,
         }
     ),
     "Around": _object(
@@ -142,8 +143,8 @@ SCHEMAS: dict[str, Any] = {
             "next": {"anyOf": [{"$ref": "#/components/schemas/Item"}, {"type": "null"}]},
             "rank": {"type": "integer", "description": "Counted from 1."},
             "total_count": {"type": "integer"},
-            "query": _NULLABLE_TEXT,
-            "warnings": _listed(_TEXT),
+            **_CAME,
+            **_CACHED,
         }
     ),
     "TagChange": {

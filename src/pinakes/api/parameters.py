@@ -12,10 +12,9 @@ from typing import Any, Literal, TypeAlias
 
 from pinakes.api import values
 from pinakes.engines.choice import ENGINE_NAMES
-from pinakes.engines.histogram import DEFAULT_BUCKETS, HISTOGRAM_FIELDS, MAX_BUCKETS
 from pinakes.engines.suggest import DEFAULT_LIMIT as DEFAULT_SUGGESTED
 from pinakes.engines.suggest import MAX_LIMIT as MAX_SUGGESTED
-from pinakes.query.aspect import DEFAULT_FACETS, MAX_FACETS
+from pinakes.query.aspect import DEFAULT_BUCKETS, DEFAULT_FACETS, HISTOGRAM_FIELDS, MAX_BUCKETS, MAX_FACETS
 from pinakes.query.gallery_query import (
     CONTENT_SOURCE_TYPES,
     CREATOR_FILTERS,
@@ -234,7 +233,7 @@ FACETS_ONLY: tuple[Parameter, ...] = (
 
 FACETS: tuple[Parameter, ...] = (*FACETS_ONLY, *FILTERS, *ANSWERING)
 
-RELATED: tuple[Parameter, ...] = (_limit("tags", MAX_SUGGESTED, DEFAULT_SUGGESTED),)
+RELATED: tuple[Parameter, ...] = (_limit("tags", MAX_SUGGESTED, DEFAULT_SUGGESTED), *ANSWERING)
 
 RELATED_OF_SEARCH: tuple[Parameter, ...] = (*FILTERS, *RELATED)
 
@@ -242,6 +241,7 @@ HISTOGRAM: tuple[Parameter, ...] = (
     _choice("field", "What the hits spread over.", HISTOGRAM_FIELDS, "created_at"),
     _whole("buckets", "Most buckets, all of one width.", MAX_BUCKETS, DEFAULT_BUCKETS),
     *FILTERS,
+    *ANSWERING,
 )
 
 AROUND: tuple[Parameter, ...] = (
@@ -249,6 +249,7 @@ AROUND: tuple[Parameter, ...] = (
     _whole("id", "The number of the item.", values.MAX_BIGINT),
     *SORTING,
     *FILTERS,
+    *ANSWERING,
 )
 
 TAG_DELETE: tuple[Parameter, ...] = (

@@ -76,7 +76,7 @@ _SEARCH: tuple[ApiRoute, ...] = (
             "Facets",
             query=FACETS,
             headers=("If-None-Match",),
-            refusals=(*_SEARCHING, errors.Forbidden, errors.ReadModelNotReady),
+            refusals=_SEARCHING,
         ),
     ),
     ApiRoute(
@@ -99,9 +99,9 @@ _SEARCH: tuple[ApiRoute, ...] = (
         costly=True,
     ),
     ApiRoute(
-        suggest.OF_SEARCH,
+        insight.RELATED_PATH,
         "GET",
-        suggest.related_to_search,
+        insight.related_to_search,
         operation("Tags that go with a search.", "Related", query=RELATED_OF_SEARCH, refusals=_SEARCHING),
         costly=True,
     ),
@@ -112,9 +112,9 @@ _SEARCH: tuple[ApiRoute, ...] = (
         operation("Tags one may be typing the name of.", "Suggestions", query=SUGGEST, refusals=_SEARCHING),
     ),
     ApiRoute(
-        suggest.OF_TAG,
+        insight.RELATED_OF_TAG_PATH,
         "GET",
-        suggest.related_to_tag,
+        insight.related_to_tag,
         operation(
             "Tags that go with a tag.", "Related", path=(ID,), query=RELATED, refusals=(*_READING, errors.NotFound)
         ),

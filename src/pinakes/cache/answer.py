@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+import orjson
 
 from pinakes.cache.entry import Entry
 from pinakes.cache.key import Question
@@ -54,6 +56,11 @@ class Answer:
     def etag(self) -> str:
         """The weak entity tag: what the answer says, not its bytes."""
         return f'W/"{self.entry.etag.hex()}"'
+
+    def told(self) -> dict[str, Any]:
+        """What it says, read from its body; without the cache's own fields."""
+        found: dict[str, Any] = orjson.loads(self.entry.constant + b"}")
+        return found
 
     def body(self, encoding: Encoding) -> bytes:
         """The finished body."""

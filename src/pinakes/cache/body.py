@@ -36,7 +36,13 @@ _PAGINATION = (
 
 def to_json(value: Any) -> bytes:
     """`value` as JSON in UTF-8."""
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    return orjson.dumps(value, _plain, option=orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Item):
+        return item(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def tag(shown: Tag) -> dict[str, Any]:
@@ -97,7 +103,7 @@ def read(constant: bytes) -> Page:
     told = orjson.loads(constant + b"}")
     pagination = {name: told["pagination"][name] for name in _PAGINATION if name != "total_pages"}
     return Page(
-        items=tuple(_item(one) for one in told["items"]),
+        items=tuple(item_of(one) for one in told["items"]),
         query=told["query"],
         facets=told.get("facets"),
         warnings=tuple(told["warnings"]),
@@ -108,7 +114,8 @@ def read(constant: bytes) -> Page:
     )
 
 
-def _item(told: dict[str, Any]) -> Item:
+def item_of(told: dict[str, Any]) -> Item:
+    """The item that an answer tells so."""
     told["source"] = SOURCE_BY_NAME[told.pop("source_type")].code
     told["tags"] = tuple(Tag(**one) for one in told["tags"])
     for moment in ("created_at", "updated_at"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, Protocol, TypeAlias, cast, get_args
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 from pinakes.engines.auto import AutoEngine, AutoFacets
 from pinakes.engines.base import BaseEngine
@@ -12,16 +13,33 @@ from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import IndexFacets
 from pinakes.engines.index_overlap import IndexOverlap
 from pinakes.engines.index_quick import QuickIndex
+from pinakes.engines.insights import (
+    AutoInsights,
+    BaseInsights,
+    IndexInsights,
+    Insights,
+    Known,
+    MatviewInsights,
+)
 from pinakes.engines.matview import MatviewEngine
 from pinakes.engines.overlap import Overlap, TableOverlap
+from pinakes.engines.related import asked_for, related, shown
 from pinakes.engines.table_facets import BaseFacets, MatviewFacets
 from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import IndexReader
-from pinakes.query.aspect import Aspect, FacetsAsked, Insight, PageWithFacets
+from pinakes.query.aspect import (
+    AroundAsked,
+    Aspect,
+    FacetsAsked,
+    HistogramAsked,
+    Insight,
+    PageWithFacets,
+    RelatedAsked,
+)
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import Formula
-from pinakes.query.gallery_query import GalleryQuery
+from pinakes.query.gallery_query import GalleryQuery, visible_to
 from pinakes.query.item import Page
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
@@ -48,7 +66,14 @@ class Engines:
         matview = MatviewEngine(codec, settings)
         self.index = IndexEngine(codec, settings, IndexReader(settings.index_memory_bytes()))
         self.quick = QuickIndex(self.index, settings)
-        self.overlap: Overlap = IndexOverlap(self.index, settings, TableOverlap())
+        tables, bitmaps = TableOverlap(), IndexOverlap(self.index, settings, None)
+        self.overlap: Overlap = IndexOverlap(self.index, settings, tables)
+        self._overlaps: dict[EngineName, tuple[tuple[EngineName, Overlap], ...]] = {
+            "auto": (("index", bitmaps), ("base", tables)),
+            "index": (("index", bitmaps),),
+            "matview": (("base", tables),),
+            "base": (("base", tables),),
+        }
         self._named: dict[EngineName, Engine] = {
             "auto": AutoEngine([self.index, matview], base),
             "index": self.index,
@@ -61,6 +86,14 @@ class Engines:
             "index": counters[0],
             "matview": counters[1],
             "base": counters[2],
+        }
+
+        insights = IndexInsights(self.index, settings), MatviewInsights(settings), BaseInsights()
+        self._insights: dict[EngineName, Insights] = {
+            "auto": AutoInsights(insights[:2], insights[2]),
+            "index": insights[0],
+            "matview": insights[1],
+            "base": insights[2],
         }
 
     async def answer(
@@ -95,6 +128,39 @@ class Engines:
                     return await self.answer(connection, query, formula, aspect, name="base", trace=trace)
                 trace.mark("facets")
                 return dataclasses.replace(page, facets=found.insight().said)
+            case HistogramAsked(field):
+                spread = await self.insights(name).histogram(connection, formula, aspect)
+                trace.mark("histogram")
+                return _insight(spread, spread.what.said(field))
+            case AroundAsked():
+                beside = await self.insights(name).around(connection, query, formula, aspect)
+                trace.mark("around")
+                return _insight(beside, beside.what.said())
+            case RelatedAsked(limit):
+                nearest = await self._related(connection, query, formula, limit, name)
+                trace.mark("related")
+                return nearest
+
+    async def _related(
+        self, connection: Connection, query: GalleryQuery, formula: Formula, limit: int, name: EngineName
+    ) -> Insight:
+        as_of: datetime = await connection.fetchval("SELECT now()")
+        besides, seen = asked_for(formula), visible_to(query.viewer)
+        *quick, last = self._overlaps[name]
+        for engine, overlap in quick:
+            try:
+                found = await related(connection, overlap, formula, seen, limit, besides=besides)
+            except ReadModelNotReady:
+                continue
+            state = await self.index.reader.state(connection)
+            return Insight(said=await shown(connection, found), engine=engine, as_of=state.at, epoch=state.epoch)
+        engine, overlap = last
+        found = await related(connection, overlap, formula, seen, limit, besides=besides)
+        return Insight(said=await shown(connection, found), engine=engine, as_of=as_of)
+
+    def insights(self, name: EngineName) -> Insights:
+        """What answers about histograms and neighbours for the engine called `name`."""
+        return self._insights[name]
 
     def facets(self, name: EngineName) -> FacetCounter:
         """What counts facets for the engine called `name`."""
@@ -103,3 +169,7 @@ class Engines:
     def named(self, name: EngineName) -> Engine:
         """The engine called `name`."""
         return self._named[name]
+
+
+def _insight(known: Known[Any], said: dict[str, Any]) -> Insight:
+    return Insight(said=said, engine=known.engine, as_of=known.as_of, epoch=known.epoch, warnings=known.warnings)

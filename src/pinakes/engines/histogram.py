@@ -9,18 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
-from pinakes.engines.overlap import SQL, hits
+from pinakes.engines.overlap import SQL, Hits, hits
+from pinakes.query.aspect import HistogramField
 from pinakes.query.formula import Formula
 from pinakes.store.compiler import Compiler
 from pinakes.store.keyset import KINDS
 from pinakes.store.pool import Connection
-
-HistogramField: TypeAlias = Literal["created_at", "quality_score"]
-HISTOGRAM_FIELDS: tuple[HistogramField, ...] = get_args(HistogramField)
-MAX_BUCKETS = 500
-DEFAULT_BUCKETS = 20
 
 Value: TypeAlias = datetime | float
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,9 +40,23 @@ class Histogram:
     missing: int
     total: int
 
+    def said(self, field: HistogramField) -> dict[str, Any]:
+        """As an answer shows it."""
+        return {
+            "field": field,
+            "buckets": [{"from": each.low, "to": each.high, "count": each.count} for each in self.buckets],
+            "missing": self.missing,
+            "total_count": self.total,
+        }
 
-async def histogram(connection: Connection, formula: Formula, field: HistogramField, buckets: int) -> Histogram:
-    """The hits of `formula` in at most `buckets` buckets; fewer where values are too close to tell apart."""
+
+async def histogram(
+    connection: Connection, formula: Formula, field: HistogramField, buckets: int, hits: Hits = hits
+) -> Histogram:
+    """The hits of `formula` in at most `buckets` buckets; fewer where values are too close to tell apart.
+
+    `hits` says where they are looked for.
+    """
     compiler = Compiler()
     sql = SQL["extent"].replace("{hits}", hits(compiler, formula, field))
     extent = await connection.fetchrow(sql, *compiler.values)
@@ -54,20 +64,19 @@ async def histogram(connection: Connection, formula: Formula, field: HistogramFi
     missing = extent["hits"] - extent["valued"]
     if not extent["valued"]:
         return Histogram((), missing, extent["hits"])
-    edges = _edges(extent["least"], extent["greatest"], buckets)
+    edges = edges_between(extent["least"], extent["greatest"], buckets)
     compiler = Compiler()
     sql = SQL["buckets"].replace("{hits}", hits(compiler, formula, field)).replace("{kind}", KINDS[field])
     sql = sql.replace("{edges}", compiler.bind(edges[:-1], f"{KINDS[field]}[]"))
     counted = {row["bucket"]: row["items"] for row in await connection.fetch(sql, *compiler.values)}
-    spans = pairwise(edges)
     return Histogram(
-        tuple(Bucket(low, high, counted.get(place, 0)) for place, (low, high) in enumerate(spans, 1)),
+        tuple(Bucket(low, high, counted.get(place, 0)) for place, (low, high) in enumerate(pairwise(edges), 1)),
         missing,
         extent["hits"],
     )
 
 
-def _edges(least: Value, greatest: Value, buckets: int) -> list[Value]:
+def edges_between(least: Value, greatest: Value, buckets: int) -> list[Value]:
     """Rising edges from `least` to `greatest`; of one value only, that value twice."""
     if isinstance(least, datetime) and isinstance(greatest, datetime):
         first, span = (least - _EPOCH) // _MICROSECOND, (greatest - least) // _MICROSECOND

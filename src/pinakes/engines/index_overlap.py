@@ -22,9 +22,12 @@ MOST = 300
 
 
 class IndexOverlap:
-    """Counts in the index; where there is none that is young enough, in `otherwise`."""
+    """Counts in the index; where there is none that is young enough, in `otherwise`.
 
-    def __init__(self, engine: IndexEngine, settings: Settings, otherwise: Overlap) -> None:
+    Without an `otherwise`, that is ReadModelNotReady.
+    """
+
+    def __init__(self, engine: IndexEngine, settings: Settings, otherwise: Overlap | None) -> None:
         self._engine = engine
         self._settings = settings
         self._otherwise = otherwise
@@ -34,6 +37,8 @@ class IndexOverlap:
         try:
             return await self._of(connection, formula, tags)
         except ReadModelNotReady:
+            if self._otherwise is None:
+                raise
             return await self._otherwise.of(connection, formula, tags)
 
     async def of_few(self, connection: Connection, formula: Formula) -> Mapping[int, int] | None:
@@ -41,6 +46,8 @@ class IndexOverlap:
         try:
             state = await self._state(connection)
         except ReadModelNotReady:
+            if self._otherwise is None:
+                raise
             return await self._otherwise.of_few(connection, formula)
 
         def few(source: RequestSource) -> list[int] | None:
@@ -56,6 +63,8 @@ class IndexOverlap:
             await self._state(connection)
             found = await facets(self._engine, connection, formula, limit=MOST)
         except ReadModelNotReady:
+            if self._otherwise is None:
+                raise
             return await self._otherwise.among(connection, formula)
         counts = {facet.id: facet.count for facet in found.facets}
         complete = len(counts) < MOST and (found.kind == "exact" or found.total_count <= FORWARD_LIMIT)

@@ -7,19 +7,23 @@ the viewer's visibility in it, so nobody's private items are in any count.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from asyncpg import Record
 
 from pinakes.query.formula import Formula, Nothing, Term, assume
 from pinakes.query.sources import SOURCES, Source
-from pinakes.store.compiler import Compiler, table_columns
+from pinakes.store.compiler import VIEW_COLUMNS, Compiler, table_columns
 from pinakes.store.pool import Connection
 from pinakes.store.queries import for_source, load
 
 SQL = load("insight", "pinakes.engines.sql")
+
+
+Hits: TypeAlias = Callable[[Compiler, Formula, str], str]
+"""(values, formula, sort field) -> a statement for all hits as rows (id, source, key)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,12 @@ def hits(compiler: Compiler, formula: Formula, field: str) -> str:
         nothing = for_source(SQL["hits"], SOURCES[0]).replace("{field}", field)
         parts.append(nothing.replace("{condition}", "false"))
     return "\nUNION ALL\n".join(parts)
+
+
+def read_model_hits(compiler: Compiler, formula: Formula, field: str) -> str:
+    """The same from the read model."""
+    condition = compiler.condition(formula, VIEW_COLUMNS)
+    return SQL["read_model_hits"].replace("{field}", field).replace("{condition}", condition)
 
 
 def _add(counted: Counter[int], rows: Sequence[Record]) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
-from pinakes.engines.overlap import Overlap
-from pinakes.query.formula import Formula
+from pinakes.engines.overlap import SQL, Overlap
+from pinakes.query.formula import Formula, Term, leaves
 from pinakes.store.pool import Connection
 
 _STRETCH = 100
@@ -35,6 +35,26 @@ class RelatedTags:
 
     tags: tuple[Related, ...]
     kind: Literal["exact", "bounded"]
+
+
+async def shown(connection: Connection, found: RelatedTags) -> dict[str, Any]:
+    """`found` as an answer shows it."""
+    rows = await connection.fetch(SQL["named"], [each.tag for each in found.tags])
+    named = {row["id"]: {"id": row["id"], "name": row["name"], "category": row["category"]} for row in rows}
+    return {
+        "related": [
+            {**named[each.tag], "together": each.together, "count": each.items, "cosine": each.cosine}
+            for each in found.tags
+            if each.tag in named
+        ],
+        "kind": found.kind,
+    }
+
+
+def asked_for(formula: Formula) -> set[int]:
+    """The tags in `formula`, which are no news as tags related to it."""
+    return {leaf.value for leaf in leaves(formula) if isinstance(leaf, Term) and isinstance(leaf.value, int)
+            and leaf.field == "tag"}  # fmt: skip
 
 
 async def related(

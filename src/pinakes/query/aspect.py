@@ -10,10 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 DEFAULT_FACETS = 20
 MAX_FACETS = 100
+
+HistogramField: TypeAlias = Literal["created_at", "quality_score"]
+HISTOGRAM_FIELDS: tuple[HistogramField, ...] = get_args(HistogramField)
+MAX_BUCKETS = 500
+DEFAULT_BUCKETS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,36 @@ class PageWithFacets:
     wide: ClassVar[bool] = False
 
 
-Aspect: TypeAlias = FacetsAsked | PageWithFacets
+@dataclass(frozen=True, slots=True)
+class HistogramAsked:
+    """How the hits spread over a field."""
+
+    field: HistogramField = "created_at"
+    buckets: int = DEFAULT_BUCKETS
+    paged: ClassVar[bool] = False
+    wide: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class AroundAsked:
+    """Where an item, named by its source's code and its id, stands among the hits, and what is beside it."""
+
+    source: int
+    id: int
+    paged: ClassVar[bool] = False
+    wide: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedAsked:
+    """The tags nearest to the hits: that takes how many visible items each of them is on, hits or not."""
+
+    limit: int
+    paged: ClassVar[bool] = False
+    wide: ClassVar[bool] = True
+
+
+Aspect: TypeAlias = FacetsAsked | PageWithFacets | HistogramAsked | AroundAsked | RelatedAsked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,15 +6,18 @@ gallery, newest first. Where the neighbours cannot be told in time, the item is 
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import values
 from pinakes.api.auth import CONTENT_ADMIN, WRITE
 from pinakes.api.state import state_of
-from pinakes.api.suggest import meaning
-from pinakes.engines.around import Neighbours, around
+from pinakes.cache.body import item_of
+from pinakes.engines.around import Neighbours
 from pinakes.errors import NotFound, StoreError
+from pinakes.query.aspect import AroundAsked
 from pinakes.query.gallery_query import GalleryQuery, visible_to
 from pinakes.query.item import Item
 from pinakes.query.sources import SOURCE_BY_NAME, Source
@@ -68,13 +71,17 @@ def named(request: Request) -> tuple[Source, int]:
 
 async def beside(request: Request, query: GalleryQuery, source: Source, number: int) -> Neighbours | None:
     """The neighbours; None where the search does not find the item, or not in time."""
-    state = state_of(request)
     try:
-        async with snapshot(state.pool, PATIENCE_MS) as connection:
-            formula, _ = await meaning(connection, query)
-            return await around(connection, query, formula, source, number)
-    except (NotFound, StoreError):
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            answer = await state_of(request).service.answer(query, aspect=AroundAsked(source.code, number))
+    except (NotFound, StoreError, TimeoutError):
         return None
+    told = answer.told()
+    previous, item, following = (
+        None if told[name] is None else item_of(told[name]) for name in ("previous", "item", "next")
+    )
+    assert item is not None
+    return Neighbours(previous, item, following, told["rank"], told["total_count"])
 
 
 async def counted(request: Request, item: Item) -> dict[str, int]:

@@ -16,7 +16,8 @@ from starlette.responses import Response
 from pinakes.api import encode
 from pinakes.api.state import state_of
 from pinakes.api.suggest import meaning
-from pinakes.engines.histogram import Bucket, histogram
+from pinakes.engines.histogram import Bucket
+from pinakes.query.aspect import HistogramAsked
 from pinakes.query.language.syntax import quoted
 from pinakes.store.pool import snapshot
 from pinakes.web import facets as counts
@@ -54,14 +55,15 @@ async def facets(request: Request) -> Response:
 
 async def spread(request: Request) -> Response:
     """How the hits of the current filter, less its dates, spread over time."""
-    state = state_of(request)
     address = plain(Address.of(request))
     query = asked(request, address.without("created_after", "created_before"))
-    async with snapshot(state.pool, state.settings.statement_timeout_ms) as connection:
-        formula, _ = await meaning(connection, query)
-        found = await histogram(connection, formula, "created_at", BUCKETS)
-    bars = _bars(found.buckets, address.get("created_after"), address.get("created_before"))
-    ends = (found.buckets[0].low, found.buckets[-1].high) if bars else None
+    told = (await state_of(request).service.answer(query, aspect=HistogramAsked("created_at", BUCKETS))).told()
+    buckets = tuple(
+        Bucket(datetime.fromisoformat(each["from"]), datetime.fromisoformat(each["to"]), each["count"])
+        for each in told["buckets"]
+    )
+    bars = _bars(buckets, address.get("created_after"), address.get("created_before"))
+    ends = (buckets[0].low, buckets[-1].high) if bars else None
     return pages.render(request, "part_histogram.html", buckets=bars, ends=ends)
 
 

@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.state import state_of
-from pinakes.api.suggest import nearest
 from pinakes.api.tags import tag_id_of
-from pinakes.query.formula import NOTHING, Term, conj
+from pinakes.query.aspect import RelatedAsked
+from pinakes.query.formula import NOTHING, Term
 from pinakes.query.gallery_query import GalleryQuery, visible_to
 from pinakes.query.item import Tag
 from pinakes.store import hierarchy, tags
@@ -98,11 +98,9 @@ async def one(request: Request) -> Response:
 
 async def _related(request: Request, tag_id: int) -> list[dict[str, Any]]:
     """The tags that go with one."""
-    state, viewer = state_of(request), visitor_of(request).id
-    formula = conj((visible_to(viewer), Term("tag", tag_id)))
-    async with snapshot(state.pool, state.settings.statement_timeout_ms) as connection:
-        told = await nearest(connection, state.service.overlap, formula, viewer, RELATED)
-    found: list[dict[str, Any]] = told["related"]
+    query = GalleryQuery(tags_all=(tag_id,), viewer=visitor_of(request).id)
+    answer = await state_of(request).service.answer(query, aspect=RelatedAsked(RELATED))
+    found: list[dict[str, Any]] = answer.told()["related"]
     return found
 
 

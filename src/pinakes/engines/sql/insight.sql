@@ -9,6 +9,35 @@ SELECT c.id, {code}::smallint AS source, c.{field} AS key
 FROM {table} AS c
 WHERE {condition}
 
+-- name: read_model_hits
+-- purpose: the hits as keys of an order, in the read model
+-- index: as the condition allows
+SELECT c.id, c.source_type AS source, c.{field} AS key
+FROM unified_content_with_tags AS c
+WHERE {condition}
+
+-- name: document
+-- purpose: the document number of an item
+-- index: unified_content_with_tags, unique (source_type, id)
+SELECT doc
+FROM unified_content_with_tags
+WHERE source_type = $1
+  AND id = $2
+
+-- name: extent_of_documents
+-- purpose: the least and the greatest value among some documents
+-- index: unified_content_with_tags, doc
+SELECT min(c.{field}) AS least, max(c.{field}) AS greatest
+FROM unified_content_with_tags AS c
+WHERE c.doc = ANY ($1::integer[])
+
+-- name: values_of_documents
+-- purpose: the values of some documents
+-- index: unified_content_with_tags, doc
+SELECT c.doc, c.{field} AS key
+FROM unified_content_with_tags AS c
+WHERE c.doc = ANY ($1::integer[])
+
 -- name: counts_of
 -- purpose: how many hits of one source carry each of the tags in {tags}
 -- index: {tags_table}_tag and the primary key of {table}, or what the condition allows
