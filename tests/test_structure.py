@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Outside library -> the only parts that may import it: a driver has one border, a framework one face.
 OUTSIDE: dict[str, set[str]] = {
-    "asyncpg": {"store", "view", "index", "engines", "cache", "embedded", "bench"},
+    "asyncpg": {"store", "figures", "doctor", "view", "index", "engines", "cache", "embedded", "bench"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "redis": {"cache", "embedded", "worker", "api", "bench", "cli"},

@@ -115,3 +115,16 @@ async def test_the_slowest_queries_come_first_and_once(pool: Pool, settings: Set
     async with pool.acquire() as connection:
         found = await read_slowest(connection, now - timedelta(hours=1), now + timedelta(hours=1))
     assert [(one.query, one.seconds, one.times) for one in found] == [("a", 0.9, 2), ("b", 0.5, 2)]
+
+
+async def test_a_database_that_takes_no_writes_is_no_reason_to_end(pool: Pool, settings: Settings) -> None:
+    """As a standby: figures wait until it does."""
+    journal = Journal(pool, Recorder(clock=_now_clock()), settings)
+    journal.recorder.record("engine:base", 0.01)
+    async with pool.acquire() as connection:
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    await pool.expire_connections()
+    with pytest.raises(StoreError):
+        await journal.store()
+    assert journal.recorder.minutes[-1].series["engine:base"].count == 1

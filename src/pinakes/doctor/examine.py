@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+import asyncpg
+
 from pinakes.doctor import gallery, postgres, redis
 from pinakes.doctor.finding import LEVELS, Diagnosis, Finding
 from pinakes.errors import PinakesError, SchemaMismatch, StoreUnavailable
@@ -57,6 +59,8 @@ async def examine(pool: Pool, settings: Settings) -> Diagnosis:
                 break
         except PinakesError as error:
             skipped.append((name, error.detail))
+        except asyncpg.InsufficientPrivilegeError as error:
+            skipped.append((name, str(error)))
         else:
             made += 1
     findings.sort(key=lambda finding: LEVELS.index(finding.level))

@@ -14,7 +14,10 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections.abc import Iterator
 from datetime import UTC, datetime
+
+import asyncpg
 
 from pinakes.errors import StoreError
 from pinakes.figures.recorder import Minute, Recorder
@@ -28,6 +31,16 @@ PATIENCE_S = 2.0
 
 _SQL = load("figures", "pinakes.figures.sql")
 _log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def _as_store_errors() -> Iterator[None]:
+    """A standby that takes no writes, a role that may not: whatever it is, it is no reason to end."""
+    with translate_errors():
+        try:
+            yield
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.ReadOnlySQLTransactionError) as error:
+            raise StoreError(str(error)) from error
 
 
 class Journal:
@@ -65,7 +78,7 @@ class Journal:
         """
         recorder = self.recorder
         recorder.roll()
-        with translate_errors():
+        with _as_store_errors():
             async with asyncio.timeout(PATIENCE_S), self._pool.acquire() as connection, connection.transaction():
                 await connection.execute(_SQL["limit"])
                 for minute in list(recorder.minutes):
