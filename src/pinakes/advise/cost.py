@@ -25,7 +25,8 @@ def cost(part: Part, f: Facts) -> str:
     """What `part` costs this installation, in disk, memory and time."""
     match part:
         case "cache":
-            return f"memory: {size(f.cache_bytes)} in Redis, {size(f.process_bytes)} in each web server process"
+            where = "the web server process" if f.processes == 1 else f"each of {f.processes} web server processes"
+            return f"memory: {size(f.cache_bytes)} in Redis, {size(f.process_bytes)} in {where}"
         case "read model":
             disk = size(f.view_bytes) if f.view_bytes else f"about {size(VIEW_BYTES * f.items)}"
             refresh = seconds(f.refresh_s) if f.refresh_s is not None else f"about {seconds(REFRESH_S * f.items)}"
