@@ -14,21 +14,22 @@ from pinakes.bitmap.terms import ORDER_FIELDS, OrderField
 from pinakes.query.item import Item
 
 
-def codes_of(items: Sequence[Item]) -> dict[OrderField, SortCode]:
+def codes_of(items: Sequence[Item], *, fine: bool = False) -> dict[OrderField, SortCode]:
     """Codes cut to fit `items`."""
     keys: dict[OrderField, list[Any]] = {field: [] for field in ORDER_FIELDS}
     for item in items:
         for field, key in terms.order_keys(item):
             if key is not None:
                 keys[field].append(key)
-    return {field: cut_code(sorted(found)) for field, found in keys.items()}
+    return {field: cut_code(sorted(found), fine=fine) for field, found in keys.items()}
 
 
 def terms_of(item: Item, codes: dict[OrderField, SortCode]) -> set[str]:
     """Every term of `item`."""
     found = set(terms.facts(item))
     for field, key in terms.order_keys(item):
-        found.update([terms.null(field)] if key is None else terms.of_code(field, codes[field](key)))
+        code = codes[field]
+        found.update([terms.null(field)] if key is None else terms.of_code(field, code(key), code.place(key)))
     return found
 
 

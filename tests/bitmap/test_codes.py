@@ -57,9 +57,10 @@ def test_a_bucket_starts_and_ends_where_it_says(kind: st.SearchStrategy[Any], da
 def test_many_codes_of_texts_are_the_codes_one_by_one(data: st.DataObject) -> None:
     titles = TEXTS.map(lambda text: text.replace("\0", ""))  # PostgreSQL's texts hold no NUL
     titles |= st.sampled_from(["é" * 64, "é" * 63 + "x", "a" * 63 + "é", "a" * 62 + "𝄞", "a" * 63 + "€"])
-    code = cut_code(sorted(data.draw(st.lists(titles, max_size=30))))
+    code = cut_code(sorted(data.draw(st.lists(titles, max_size=30))), fine=True)
     asked = data.draw(st.lists(titles, max_size=30))
-    assert code.many(asked).tolist() == [code(key) for key in asked]
+    codes, places = code.spelt(asked)
+    assert list(zip(codes.tolist(), places.tolist(), strict=True)) == [(code(key), code.place(key)) for key in asked]
 
 
 @pytest.mark.parametrize(("kind", "dtype"), [(FLOATS, np.float64), (INTS, np.int64)])
@@ -67,9 +68,31 @@ def test_many_codes_of_texts_are_the_codes_one_by_one(data: st.DataObject) -> No
 def test_many_codes_at_once_are_the_codes_one_by_one(
     kind: st.SearchStrategy[Any], dtype: Any, data: st.DataObject
 ) -> None:
-    code = cut_code(sorted(data.draw(st.lists(kind, max_size=30))))
+    code = cut_code(sorted(data.draw(st.lists(kind, max_size=30))), fine=True)
     asked = data.draw(st.lists(kind, max_size=30))
-    assert code.many(np.asarray(asked, dtype)).tolist() == [code(key) for key in asked]
+    codes, places = code.spelt(np.asarray(asked, dtype))
+    assert list(zip(codes.tolist(), places.tolist(), strict=True)) == [(code(key), code.place(key)) for key in asked]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_places_inside_a_code_are_monotone(kind: st.SearchStrategy[Any], data: st.DataObject) -> None:
+    code = cut_code(sorted(data.draw(st.lists(kind, max_size=20))), fine=True)
+    asked = sorted(data.draw(st.lists(kind, max_size=40)))
+    spelt = [(code(key), code.place(key)) for key in asked]
+    assert spelt == sorted(spelt)
+
+
+def test_places_tell_apart_what_one_code_cannot() -> None:
+    rng = np.random.default_rng(1)
+    values = np.sort(rng.lognormal(size=500_000))
+    code = cut_code(values[::10], fine=True)
+    codes, places = code.spelt(values)
+    assert len(np.unique(codes.astype(np.uint32) << 8 | places)) > 8 * len(np.unique(codes))
+    titles = sorted(f"a photo of castle {number:06}" for number in range(100_000))
+    code = cut_code(titles[::10], fine=True)
+    codes, places = code.spelt(titles)
+    assert len(np.unique(codes.astype(np.uint32) << 8 | places)) > 4 * len(np.unique(codes))
 
 
 def test_frequent_values_get_a_code_of_their_own() -> None:

@@ -64,7 +64,14 @@ def test_any_page_of_any_order(
 ) -> None:
     items = gallery.items
     hits = BitMap(doc for doc in range(len(items)) if chosen >> doc & 1)
-    check_pages(index_of(items, codes_of(items[:fitted])), items, hits, asked, limit=limit, sizes=(1, 2, 5))
+    check_pages(
+        index_of(items, codes_of(items[:fitted], fine=bool(chosen & 1))),
+        items,
+        hits,
+        asked,
+        limit=limit,
+        sizes=(1, 2, 5),
+    )
 
 
 def many_items(count: int, seed: int) -> tuple[Item, ...]:
@@ -94,10 +101,11 @@ def many_items(count: int, seed: int) -> tuple[Item, ...]:
 
 @pytest.mark.parametrize("asked", [(field, order) for field in SORT_FIELDS for order in SORT_ORDERS])
 @pytest.mark.parametrize("fitted", [0, 30, 300])
-def test_pages_of_a_larger_gallery(asked: tuple[SortField, SortOrder], fitted: int) -> None:
+@pytest.mark.parametrize("fine", [False, True])
+def test_pages_of_a_larger_gallery(asked: tuple[SortField, SortOrder], fitted: int, fine: bool) -> None:
     items = many_items(300, seed=fitted)
     hits = BitMap(doc for doc in range(len(items)) if Random(doc).random() < 0.7)
-    check_pages(index_of(items, codes_of(items[:fitted])), items, hits, asked, limit=10, sizes=(7, 40))
+    check_pages(index_of(items, codes_of(items[:fitted], fine=fine)), items, hits, asked, limit=10, sizes=(7, 40))
 
 
 @pytest.mark.parametrize("order", SORT_ORDERS)

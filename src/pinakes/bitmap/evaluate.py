@@ -1,7 +1,7 @@
 """Evaluation: a formula as the set of documents it is true of.
 
-Three leaves cannot be decided by bitmaps alone: a phrase (its words may stand apart), the edge
-buckets of a range, and the number of tags. So the answer is a pair of bounds, `certain` ⊆ truth ⊆
+Two leaves cannot be decided by bitmaps alone: a phrase (its words may stand apart) and the edge
+buckets of a range. So the answer is a pair of bounds, `certain` ⊆ truth ⊆
 `possible`; where both are the same object the answer is exact, and otherwise only the documents
 between them need to be looked at. The bounds of Not swap, those of And and Or are taken side by side.
 
@@ -59,6 +59,8 @@ def leaf_terms(formula: Formula) -> Iterator[str]:
                 yield from (f"word:{word}" for word in words)
             case Range(field):
                 yield from (terms.step(field, k) for k in range(1, terms.STEPS))
+            case Tagged(low, high):
+                yield from counted(low, high)
 
 
 class _Evaluation:
@@ -80,8 +82,8 @@ class _Evaluation:
                 return Bounds(BitMap(), candidates) if candidates else _exact(candidates)
             case Range():
                 return self._range(formula, self._all() if within is None else within)
-            case Tagged():
-                return Bounds(BitMap(), self._all() if within is None else within)
+            case Tagged(low, high):
+                return self._tagged(low, high, self._all() if within is None else within)
             case Not(part):
                 return self._without(_exact(self._all() if within is None else within), part)
             case And(parts):
@@ -161,6 +163,12 @@ class _Evaluation:
                 certain = certain - less(self._source, field, certain, at + 1)
         return _bounds(certain, possible)
 
+    def _tagged(self, low: int, high: int | None, docs: BitMap) -> Bounds:
+        names = counted(low, high)
+        self._source.require(names)
+        found = BitMap.union(*map(self._source.bitmap, names)) if names else BitMap()
+        return _exact(docs - found if _is_open(high) else docs & found)
+
     def _valued(self, field: terms.OrderField, docs: BitMap) -> BitMap:
         return docs - self._source.bitmap(terms.null(field)) if field in NULLABLE else docs
 
@@ -179,6 +187,18 @@ class _Evaluation:
                 return 0
             case _:
                 return len(self._all())
+
+
+def counted(low: int, high: int | None) -> list[str]:
+    """The terms of numbers of tags from `low` to `high`; without an upper end, of those below `low` instead."""
+    if _is_open(high):
+        return [terms.tagged(count) for count in range(min(low, terms.MAX_TAGS + 1))]
+    assert high is not None
+    return [terms.tagged(count) for count in range(low, high + 1)]
+
+
+def _is_open(high: int | None) -> bool:
+    return high is None or high >= terms.MAX_TAGS
 
 
 def _exact(docs: BitMap) -> Bounds:

@@ -19,7 +19,7 @@ from pyroaring import BitMap
 
 from pinakes.bitmap import terms
 from pinakes.bitmap.source import TermSource
-from pinakes.bitmap.terms import BAND_WIDTH, BANDS, BANDS_A_STEP, SLICES, STEPS, OrderField
+from pinakes.bitmap.terms import BAND_WIDTH, BANDS, BANDS_A_STEP, FINE, SLICES, STEPS, OrderField
 
 # Counting a step takes about as long as counting a fortieth of the gallery band by band.
 _STEP_EFFORT = 1 / 40
@@ -132,14 +132,24 @@ def less(source: TermSource, field: OrderField, docs: BitMap, code: int) -> BitM
 
 def split(source: TermSource, field: OrderField, docs: BitMap, code: int) -> tuple[BitMap, BitMap]:
     """`docs` of `code`'s band: those with a smaller code, and those with the same."""
+    return _split(source, [terms.slice_(field, bit) for bit in range(SLICES)], docs, code)
+
+
+def split_place(source: TermSource, field: OrderField, docs: BitMap, place: int) -> tuple[BitMap, BitMap]:
+    """`docs` of one code: those at a smaller place inside it, and those at the same."""
+    return _split(source, [terms.fine(field, bit) for bit in range(FINE)], docs, place)
+
+
+def _split(source: TermSource, slices: list[str], docs: BitMap, number: int) -> tuple[BitMap, BitMap]:
+    """By `slices`, the terms of a number's bits from the lowest on: those below `number`, and those at it."""
     lower: list[BitMap] = []
     if docs:
-        source.require(terms.slice_(field, bit) for bit in range(SLICES))
-    for bit in reversed(range(SLICES)):
+        source.require(slices)
+    for bit in reversed(range(len(slices))):
         if not docs:
             break
-        mask = source.bitmap(terms.slice_(field, bit))
-        if code >> bit & 1:
+        mask = source.bitmap(slices[bit])
+        if number >> bit & 1:
             lower.append(docs - mask)
             docs = docs & mask
         else:

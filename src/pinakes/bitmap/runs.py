@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from pinakes.bitmap import terms
-from pinakes.bitmap.ladder import Ladder, split
+from pinakes.bitmap.ladder import Ladder, split, split_place
 from pinakes.bitmap.source import TermSource
-from pinakes.bitmap.terms import BANDS, SLICES, Key, OrderField
+from pinakes.bitmap.terms import BANDS, FINE, SLICES, Key, OrderField
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +57,39 @@ class Runs:
         crowded = filling[number] * BANDS > sum(filling)
         if len(docs) > self.limit and field != "key" and crowded and self.source.code(field).sole(number):
             return self.around("key", docs, len(docs), ranks)
-        return self._narrow(field, docs, ranks, prefix=number, bit=SLICES)
+        return self._narrow(field, docs, ranks, prefix=number, bit=SLICES + FINE)
 
     def _narrow(self, field: OrderField, docs: BitMap, ranks: range, *, prefix: int, bit: int) -> tuple[BitMap, int]:
-        """`around` for documents whose codes begin with `prefix` and differ below `bit` only."""
+        """`around` for documents whose codes begin with `prefix` and differ below `bit` only.
+
+        The last `FINE` bits are those of the place inside the code.
+        """
         under = 0
-        if len(docs) > self.limit and bit:
-            self.source.require(terms.slice_(field, each) for each in range(bit))
         while len(docs) > self.limit and bit:
+            if bit == SLICES + FINE:
+                self.source.require(terms.slice_(field, each) for each in range(SLICES))
+            if bit == FINE:
+                code = self.source.code(field)
+                if field != "key" and code.pure(prefix):
+                    run, skipped = self.around("key", docs, len(docs), ranks)
+                    return run, under + skipped
+                if not code.fine:
+                    break
+                self.source.require(terms.fine(field, each) for each in range(FINE))
             bit -= 1
-            mask = self.source.bitmap(terms.slice_(field, bit))
+            mask = self.source.bitmap(terms.slice_(field, bit - FINE) if bit >= FINE else terms.fine(field, bit))
+            low, high = (prefix << 1, prefix << 1 | 1) if bit >= FINE else (prefix, prefix)
             zeros = docs - mask
             if ranks.start >= len(zeros):
                 under += len(zeros)
                 ranks = range(ranks.start - len(zeros), ranks.stop - len(zeros))
-                docs, prefix = docs & mask, prefix << 1 | 1
+                docs, prefix = docs & mask, high
             elif ranks.stop <= len(zeros):
-                docs, prefix = zeros, prefix << 1
+                docs, prefix = zeros, low
             else:
-                upper, _ = self._narrow(
-                    field, docs & mask, range(ranks.stop - len(zeros)), prefix=prefix << 1 | 1, bit=bit
-                )
-                lower, skipped = self._narrow(field, zeros, range(ranks.start, len(zeros)), prefix=prefix << 1, bit=bit)
+                upper, _ = self._narrow(field, docs & mask, range(ranks.stop - len(zeros)), prefix=high, bit=bit)
+                lower, skipped = self._narrow(field, zeros, range(ranks.start, len(zeros)), prefix=low, bit=bit)
                 return lower | upper, under + skipped
-        if len(docs) > self.limit and field != "key" and self.source.code(field).pure(prefix):
-            run, skipped = self.around("key", docs, len(docs), ranks)
-            return run, under + skipped
         return docs, under
 
     def bracket(self, field: OrderField, docs: BitMap, total: int, place: Position) -> range:
@@ -95,6 +102,9 @@ class Runs:
         first, equal = ladder.under(at >> SLICES), ladder.in_band(at >> SLICES)
         if len(equal) <= self.limit or not code.sole(at >> SLICES):
             lower, equal = split(self.source, field, equal, at)
+            first += len(lower)
+        if len(equal) > self.limit and code.fine and not code.pure(at):
+            lower, equal = split_place(self.source, field, equal, code.place(key))
             first += len(lower)
         if len(equal) > self.limit and field != "key" and code.pure(at):
             inner = self.bracket("key", equal, len(equal), place)

@@ -2,17 +2,19 @@
 
     tag:17  source:1  type:image  creator:42  vis:public  word:castle      facts, as in formulas
     all                                                                    every live document
+    tags=12                                                                its number of tags
     F:null                                                                 no value in order field F
     F<1 … F<15                                                             steps: code below k/16 of all codes
     F@0 … F@255                                                            bands: the code's top eight bits
     F#7 … F#0                                                              slices: the code's other bits
+    F~7 … F~0                                                              fine slices: the place inside a code
 
 F is one of `ORDER_FIELDS`: the sort fields, and `key`, the pair (id, source) that breaks ties. The
 text after the first colon is the value as it is, so names are unique without any quoting.
 
 An item with 12 tags, 30 words and a score is in about 80 terms. Steps, bands and slices of one
 field cost about 5 bytes a document where values are scattered, and next to nothing where they
-follow the document numbers, as `created_at` does.
+follow the document numbers, as `created_at` does; fine slices, which only large galleries have, one more.
 """
 
 from __future__ import annotations
@@ -37,8 +39,11 @@ ORDER_FIELDS: tuple[OrderField, ...] = get_args(OrderField)
 NULLABLE: frozenset[OrderField] = frozenset({"quality_score"})
 
 ALL = "all"
+MAX_TAGS = 1000
+"""Tags an item may carry."""
 
 SLICES = 8
+FINE = 8
 BANDS = 256
 STEPS = 16
 BAND_WIDTH = 1 << SLICES
@@ -55,6 +60,11 @@ _SOURCE_BITS = 15
 def name(term: Term) -> str:
     """The name of a formula's term."""
     return f"{term.field}:{term.value}"
+
+
+def tagged(count: int) -> str:
+    """The documents with so many tags."""
+    return f"tags={count}"
 
 
 def null(field: OrderField) -> str:
@@ -77,8 +87,13 @@ def slice_(field: OrderField, bit: int) -> str:
     return f"{field}#{bit}"
 
 
-def of_code(field: OrderField, code: int) -> Iterator[str]:
-    """The terms that spell `code`."""
+def fine(field: OrderField, bit: int) -> str:
+    """The documents whose place inside their code has this bit set."""
+    return f"{field}~{bit}"
+
+
+def of_code(field: OrderField, code: int, place: int = 0) -> Iterator[str]:
+    """The terms that spell `code`, and the place inside it."""
     number = code >> SLICES
     yield band(field, number)
     for k in range(number // BANDS_A_STEP + 1, STEPS):
@@ -86,6 +101,9 @@ def of_code(field: OrderField, code: int) -> Iterator[str]:
     for bit in range(SLICES):
         if code >> bit & 1:
             yield slice_(field, bit)
+    for bit in range(FINE):
+        if place >> bit & 1:
+            yield fine(field, bit)
 
 
 def tie_key(item_id: int, source: int) -> int:
@@ -121,7 +139,9 @@ def facts_of(
     yield f"type:{content_type}"
     yield f"creator:{creator}"
     yield "vis:private" if private else "vis:public"
-    for tag in tags:
+    carried = set(tags)
+    yield tagged(len(carried))
+    for tag in carried:
         yield f"tag:{tag}"
     for word in {word for text in texts for word in words(text)}:
         yield f"word:{word}"
@@ -142,3 +162,4 @@ def field_terms(field: OrderField) -> Iterable[str]:
     yield from (step(field, k) for k in range(1, STEPS))
     yield from (band(field, number) for number in range(BANDS))
     yield from (slice_(field, bit) for bit in range(SLICES))
+    yield from (fine(field, bit) for bit in range(FINE))

@@ -12,6 +12,7 @@ ten million items; steps 2 and 4 cost what their few rows cost.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,8 +38,8 @@ from pinakes.view.reading import DEFAULT_STALENESS_S, hydrate
 
 NAME = "index"
 
-RECHECK_LIMIT = 50_000
-"""More documents in doubt than this are another engine's work: looking at each would take seconds."""
+RECHECK = 10_000
+"""Documents looked at in one statement, some hundred milliseconds."""
 
 _SQL = load("rows", "pinakes.index.sql")
 
@@ -78,7 +79,7 @@ class IndexEngine:
         Raises:
             InvalidCursor: the cursor is not ours or belongs to another query.
             ReadModelNotReady: there is no index for this snapshot, it is too old and not `at_any_age`,
-                or too many documents are in doubt.
+                or looking at the documents in doubt would take too long.
         """
         trace = trace or Trace()
         cursor = self.cursor_of(query, formula)
@@ -120,7 +121,7 @@ class IndexEngine:
         """Every document `formula` is true of, as of `state`; the caller's own to keep.
 
         Raises:
-            ReadModelNotReady: too many documents are in doubt.
+            ReadModelNotReady: looking at the documents in doubt would take too long.
         """
 
         def work(source: RequestSource) -> Bounds:
@@ -158,19 +159,27 @@ class IndexEngine:
         return located
 
     async def _settle(self, connection: Connection, formula: Formula, bounds: Bounds) -> BitMap:
-        """The documents that really match: certain ones, and those in doubt whose rows say so."""
+        """The documents that really match: certain ones, and those in doubt whose rows say so.
+
+        Looked at by `RECHECK` documents a statement, in the order of their rows, for no longer than half of
+        what one statement may take.
+        """
         doubtful = bounds.doubtful()
-        if len(doubtful) > RECHECK_LIMIT:
-            raise ReadModelNotReady(
-                f"{len(doubtful)} documents would have to be looked at one by one.",
-                hint="Ask with engine=auto, or narrow the query.",
-            )
-        compiler = Compiler()
-        docs = compiler.bind(list(doubtful), "integer[]")
-        condition = compiler.condition(formula, VIEW_COLUMNS)
-        sql = _SQL["recheck"].replace("{docs}", docs).replace("{condition}", condition)
-        rows = await connection.fetch(sql, *compiler.values)
-        return bounds.certain | BitMap(row["doc"] for row in rows)
+        until = time.monotonic() + self._settings.statement_timeout_ms / 2000
+        found = bounds.certain.copy()
+        for start in range(0, len(doubtful), RECHECK):
+            if time.monotonic() > until:
+                raise ReadModelNotReady(
+                    f"{len(doubtful):,} documents would have to be looked at one by one.",
+                    hint="Ask with engine=auto, or narrow the query.",
+                )
+            compiler = Compiler()
+            docs = compiler.bind(list(doubtful[start : start + RECHECK]), "integer[]")
+            condition = compiler.condition(formula, VIEW_COLUMNS)
+            sql = _SQL["recheck"].replace("{docs}", docs).replace("{condition}", condition)
+            rows = await connection.fetch(sql, *compiler.values)
+            found |= BitMap([row["doc"] for row in rows])
+        return found
 
     async def _page(self, asked: _Request, formula: Formula, found: Found) -> Page:
         """The page, from its window."""

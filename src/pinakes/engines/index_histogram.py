@@ -17,13 +17,16 @@ from pinakes.bitmap.ladder import Ladder, split
 from pinakes.bitmap.terms import NULLABLE, SLICES, sort_key
 from pinakes.bitmap.window import LIMIT, Windows
 from pinakes.engines.histogram import Bucket, Histogram, Value, edges_between
-from pinakes.engines.index import RECHECK_LIMIT, IndexEngine
+from pinakes.engines.index import IndexEngine
 from pinakes.engines.overlap import SQL
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import RequestSource, State
 from pinakes.query.aspect import HistogramField
 from pinakes.query.formula import Formula
 from pinakes.store.pool import Connection
+
+MOST_IN_DOUBT = 50_000
+"""More hits than this in the codes of all edges together are another engine's work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def _under(source: RequestSource, hits: BitMap, valued: int, field: HistogramFie
 async def _settled(connection: Connection, field: HistogramField, inner: list[Value], found: list[_Edge]) -> list[int]:
     """How many hits lie below each edge."""
     doubtful = BitMap.union(*(edge.doubtful for edge in found)) if found else BitMap()
-    if len(doubtful) > RECHECK_LIMIT:
+    if len(doubtful) > MOST_IN_DOUBT:
         raise ReadModelNotReady(f"{len(doubtful)} documents would have to be looked at one by one.")
     values = {}
     if doubtful:

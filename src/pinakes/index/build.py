@@ -36,6 +36,9 @@ from pinakes.view.session import alone
 # Ten values for each of 49,152 codes: bands hold equal numbers within a few per cent.
 SAMPLE_DOCS = 500_000
 
+# Up to here a code holds about as many documents as a window does anyway, so places inside it are not worth a byte.
+FINE_DOCS = 2_000_000
+
 # Any fixed pair would do; these spell "pina" and "indx".
 _LOCK = (int.from_bytes(b"pina", "big"), int.from_bytes(b"indx", "big"))
 _SQL = load("generation", "pinakes.index.sql")
@@ -124,7 +127,7 @@ async def fitted(connection: Connection) -> Codes:
     if docs is None:
         raise _not_ready()
     share = min(100.0, 100.0 * SAMPLE_DOCS / max(docs, 1))
-    return fit(sample_keys(await connection.fetchrow(_ROWS["sample"], share, PREFIX)))
+    return fit(sample_keys(await connection.fetchrow(_ROWS["sample"], share, PREFIX)), fine=docs > FINE_DOCS)
 
 
 async def _parts(

@@ -1,7 +1,7 @@
 """Codes in the database: fixed when a build begins, read by builders, the applier and every worker.
 
-A stored code is a line of JSON, the codes of its cuts as 16-bit numbers, and the cuts: 64-bit
-numbers, or JSON texts. About half a megabyte a field.
+A stored code is a head of JSON, and beside it the codes of its cuts as 16-bit numbers and the cuts:
+64-bit numbers, or JSON texts. The head has a few kilobytes, the rest half a megabyte a field.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _SQL = load("generation", "pinakes.index.sql")
 _KINDS = {"int": np.dtype("<i8"), "float": np.dtype("<f8")}
 
 
-def dump(code: SortCode) -> bytes:
-    """`code` as bytes."""
+def dump(code: SortCode) -> tuple[bytes, bytes]:
+    """`code` as a head and the rest."""
     kind = type(code.high).__name__
     head = {
         "kind": kind,
@@ -34,46 +34,46 @@ def dump(code: SortCode) -> bytes:
         "stride": code.stride,
         "filling": code.filling,
         "cuts": len(code.cuts),
+        "fine": code.fine,
     }
     numbers = np.asarray(code.numbers, "<u2").tobytes()
     cuts = np.asarray(code.cuts, _KINDS[kind]).tobytes() if kind in _KINDS else orjson.dumps(code.cuts)
-    return orjson.dumps(head) + b"\n" + numbers + cuts
+    return orjson.dumps(head), numbers + cuts
 
 
-def parse(stored: bytes) -> SortCode:
-    """The code in `stored`."""
-    line, _, body = stored.partition(b"\n")
-    head = orjson.loads(line)
+def parse(stored: bytes, body: bytes) -> SortCode:
+    """The code in its head and the rest."""
+    head = orjson.loads(stored)
     end = 2 * head["cuts"]
     kind = head["kind"]
     cuts = np.frombuffer(body[end:], _KINDS[kind]).tolist() if kind in _KINDS else orjson.loads(body[end:])
     high = float(head["high"]) if kind == "float" else head["high"]
     numbers = tuple(np.frombuffer(body[:end], "<u2").tolist())
-    return SortCode(tuple(cuts), numbers, high, head["stride"], tuple(head["filling"]))
+    return SortCode(tuple(cuts), numbers, high, head["stride"], tuple(head["filling"]), head["fine"])
 
 
 def filling_of(head: bytes) -> tuple[int, ...]:
-    """How full each band was, from a stored code's first line."""
+    """How full each band was, from a stored code's head."""
     return tuple(orjson.loads(head)["filling"])
 
 
 async def read_codes(connection: Connection, generation: int) -> Codes:
     """The codes of a generation."""
     rows = await connection.fetch(_SQL["codes"], generation, list(ORDER_FIELDS))
-    return {cast("OrderField", row["field"]): parse(row["code"]) for row in rows}
+    return {cast("OrderField", row["field"]): parse(row["head"], row["code"]) for row in rows}
 
 
 async def write_codes(connection: Connection, generation: int, codes: Codes) -> None:
     """Fixes the codes of a generation."""
     for field, code in codes.items():
-        await connection.execute(_SQL["put_code"], generation, field, dump(code))
+        await connection.execute(_SQL["put_code"], generation, field, *dump(code))
 
 
-def fit(columns: Mapping[OrderField, Keys]) -> Codes:
-    """Codes cut to fit samples of each field's keys, in ascending order."""
+def fit(columns: Mapping[OrderField, Keys], *, fine: bool = False) -> Codes:
+    """Codes cut to fit samples of each field's keys, in ascending order; `fine` with places inside them."""
     codes: dict[OrderField, SortCode] = {}
     for field in ORDER_FIELDS:
-        code = cut_code(columns[field])
+        code = cut_code(columns[field], fine=fine)
         codes[field] = fill(code, code.many(columns[field]))
     return codes
 
@@ -89,7 +89,10 @@ def order_terms(source: int, item_id: int, facts: Facts, codes: Codes) -> set[st
     }
     found: set[str] = set()
     for field, key in keys.items():
-        found.update((terms.null(field),) if key is None else terms.of_code(field, codes[field](key)))
+        if key is None:
+            found.add(terms.null(field))
+        else:
+            found.update(terms.of_code(field, codes[field](key), codes[field].place(key)))
     return found
 
 

@@ -65,12 +65,15 @@ def whole(name: str, low: U64, base: int) -> TermBits:
     return name, len(low), encode(from_sorted((low + np.uint64(base)).astype(np.uint32)))
 
 
-def ladder(field: OrderField, codes: npt.NDArray[np.uint16], docs: npt.NDArray[np.uint32]) -> Iterator[TermBits]:
-    """The steps, bands and slices of documents with these codes."""
-    for bit in range(terms.SLICES):
-        chosen = docs[codes >> bit & 1 == 1]
-        if len(chosen):
-            yield terms.slice_(field, bit), len(chosen), encode(from_sorted(chosen))
+def ladder(
+    field: OrderField, codes: npt.NDArray[np.uint16], places: npt.NDArray[np.uint8], docs: npt.NDArray[np.uint32]
+) -> Iterator[TermBits]:
+    """The steps, bands and slices of documents with these codes and places inside them."""
+    for name, bits, numbers in ((terms.slice_, terms.SLICES, codes), (terms.fine, terms.FINE, places)):
+        for bit in range(bits):
+            chosen = docs[numbers >> bit & 1 == 1]
+            if len(chosen):
+                yield name(field, bit), len(chosen), encode(from_sorted(chosen))
     bands = (codes >> terms.SLICES).astype(np.uint8)
     order = np.argsort(bands, kind="stable")
     edges = np.searchsorted(bands[order], np.arange(terms.BANDS + 1))

@@ -1,4 +1,4 @@
-"""What the index needs done now and then: folding, and a build where none is in use.
+"""What the index needs done now and then: folding, and a build where none is in use or codes have drifted.
 
 Runs beside the applier, on a session of its own. Builds run in processes of their own; folds share
 the process and give way between epochs.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pinakes.errors import PinakesError
 from pinakes.index.build import build
+from pinakes.index.drift import LEAST, drifted
 from pinakes.index.fold import fold_if_due
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection, translate_errors
@@ -19,6 +22,7 @@ from pinakes.store.queries import load
 from pinakes.view.session import session
 
 LOOK_S = 2.0
+DRIFT_S = 300.0
 
 _SQL = load("generation", "pinakes.index.sql")
 _log = logging.getLogger(__name__)
@@ -30,15 +34,31 @@ class IndexKeeper:
 
     settings: Settings
     processes: int = 1
+    clock: Callable[[], float] = time.monotonic
+    least: int = LEAST
+    _looked: float = float("-inf")
 
     async def step(self, connection: Connection) -> None:
         """Does what is due."""
         if await connection.fetchval(_SQL["live"]) is not None:
             await fold_if_due(connection)
+            await self._rebuild_if_due(connection)
         elif await connection.fetchval(_SQL["documents"]) is not None:
-            assert self.settings.database_url is not None
-            built = await build(self.settings.database_url, processes=self.processes)
-            _log.info("the index was built: %d items in %.1f s", built.docs, built.seconds)
+            await self._build()
+
+    async def _rebuild_if_due(self, connection: Connection) -> None:
+        if self.clock() - self._looked < DRIFT_S:
+            return
+        self._looked = self.clock()
+        reason = await drifted(connection, least=self.least)
+        if reason is not None:
+            _log.info("the index is built anew, %s", reason)
+            await self._build()
+
+    async def _build(self) -> None:
+        assert self.settings.database_url is not None
+        built = await build(self.settings.database_url, processes=self.processes)
+        _log.info("the index was built: %d items in %.1f s", built.docs, built.seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Steps until `stop` is set; what goes wrong is logged and tried again."""

@@ -190,7 +190,7 @@ class IndexReader:
         if fields:
             for row in await connection.fetch(_GENERATIONS["codes"], state.generation, fields):
                 self._require(state)
-                self._codes[cast("OrderField", row["field"])] = parse(row["code"])
+                self._codes[cast("OrderField", row["field"])] = parse(row["head"], row["code"])
         if _HEADS in wanted:
             rows = await connection.fetch(_GENERATIONS["heads"], state.generation)
             self._require(state)

@@ -116,6 +116,7 @@ class SegmentRows:
         first = np.cumsum(sizes) - sizes + _ARRAY_HEADER + 1
         total = int(counts.sum())
         place = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+        self._columns["tags"].append(counts.astype(np.uint64))
         values = numbers[np.repeat(first, counts) + 2 * place].astype(np.uint64)
         self._tag_pairs.append(values << np.uint64(SEGMENT_BITS) | np.repeat(low, counts))
 
@@ -144,6 +145,7 @@ class SegmentRows:
             low = columns["doc"]
         yield whole(terms.ALL, low, self._base)
         yield from self._fact_columns(columns, low)
+        yield from grouped([columns["tags"] << np.uint64(SEGMENT_BITS) | low], self._base, terms.tagged)
         yield from grouped(self._tag_pairs, self._base, lambda number: f"tag:{number}")
         spelt = list(self._words)
         yield from grouped(self._word_pairs, self._base, lambda number: f"word:{spelt[number].decode()}")
@@ -169,7 +171,7 @@ class SegmentRows:
         self, field: OrderField, columns: dict[str, npt.NDArray[Any]], low: U64, codes: Codes
     ) -> Iterator[TermBits]:
         if field == "title":
-            numbers = codes[field].many_titles(self._titles)
+            spelt = codes[field].spelt_titles(self._titles)
         else:
             keys = columns[field]
             if field == "quality_score":
@@ -177,8 +179,8 @@ class SegmentRows:
                 if missing.any():
                     yield whole(terms.null(field), low[missing], self._base)
                 keys, low = keys[~missing], low[~missing]
-            numbers = codes[field].many(keys)
-        yield from ladder(field, numbers, (low + np.uint64(self._base)).astype(np.uint32))
+            spelt = codes[field].spelt(keys)
+        yield from ladder(field, *spelt, (low + np.uint64(self._base)).astype(np.uint32))
 
 
 def _column(sent: bytes, stored: Any, wanted: Any) -> npt.NDArray[Any]:

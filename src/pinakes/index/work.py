@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-_RUNGS = {"<": "steps", "@": "bands", "#": "slices"}
+_RUNGS = {"<": "steps", "@": "bands", "#": "slices", "~": "slices"}
 
 
 @dataclass(slots=True)

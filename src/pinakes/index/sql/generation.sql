@@ -96,13 +96,13 @@ SELECT epoch.next_doc FROM epoch WHERE epoch.policy = 'incremental'
 -- name: put_code
 -- purpose: one order field's code
 -- index: none
-INSERT INTO index_code (generation, field, code)
-VALUES ($1, $2, $3)
+INSERT INTO index_code (generation, field, head, code)
+VALUES ($1, $2, $3, $4)
 
 -- name: codes
 -- purpose: the codes of a generation
 -- index: index_code, primary key
-SELECT field, code
+SELECT field, head, code
 FROM index_code
 WHERE generation = $1
   AND field = ANY ($2::text[])
@@ -110,7 +110,7 @@ WHERE generation = $1
 -- name: heads
 -- purpose: the first line of each code, without its cuts
 -- index: index_code, primary key
-SELECT field, substring(code FROM 1 FOR position('\x0a'::bytea IN code) - 1) AS head
+SELECT field, head
 FROM index_code
 WHERE generation = $1
 
@@ -219,6 +219,29 @@ FROM index_generation AS generations
 JOIN index_follower AS followers ON followers.generation = generations.generation
 CROSS JOIN epoch
 ORDER BY generations.generation
+
+-- name: growth
+-- purpose: how many documents the live generation was built with, and how many there are numbers for now
+-- index: index_generation, status
+SELECT
+    generations.generation,
+    generations.docs AS built,
+    epoch.next_doc AS docs
+FROM index_generation AS generations
+JOIN epoch ON epoch.incarnation = generations.incarnation
+WHERE generations.status = 'live'
+
+-- name: bands
+-- purpose: how many documents each band of one order holds in the segments: terms from $2 to $3
+-- index: term_segment, primary key
+SELECT
+    split_part(segments.term, '@', 2)::integer AS number,
+    sum(segments.cardinality)::bigint AS items
+FROM term_segment AS segments
+WHERE segments.generation = $1
+  AND segments.term >= $2
+  AND segments.term < $3
+GROUP BY segments.term
 
 -- name: size
 -- purpose: what a generation's segments hold, by field
