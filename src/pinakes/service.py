@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from time import perf_counter
+from typing import Any
 
 from pinakes.cache import body
 from pinakes.cache.answer import X_CACHE, Answer
@@ -92,6 +93,11 @@ class ContentService:
     def overlap(self) -> Overlap:
         """What counts tags among hits; it takes a connection in a snapshot."""
         return self._engines.overlap
+
+    @property
+    def index_memory(self) -> dict[str, Any]:
+        """What this process holds of the bitmap index: bitmaps, their bytes and the limit of these, evictions."""
+        return self._engines.index.reader.figures()
 
     @property
     def suggester(self) -> Suggester:

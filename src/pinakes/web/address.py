@@ -7,7 +7,8 @@ so that there is one address for one question. Changing a filter leads back to i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from starlette.requests import Request
 
@@ -71,6 +72,10 @@ class Address:
         kept = self.less(name, value)
         return Address((*kept.pairs, (name, value)))
 
+    def one_more(self, name: str, value: str) -> str:
+        """The gallery with one more value of a parameter that lacks it: `plus`, for the many tags beside a page."""
+        return f"{_gallery(self)}{name}={quote_plus(value)}"
+
     def put(self, **values: str | int | None) -> Address:
         """With these parameters set; None takes one away. Where it is about a filter, call `first`, too."""
         kept = self.without(*values)
@@ -89,3 +94,10 @@ class Address:
         bare = ((name, value.strip() if name == "q" else value) for name, value in self.pairs)
         kept = (pair for pair in bare if pair[1].strip() or pair[0] in _MEANT_EMPTY)
         return Address(tuple(dict.fromkeys(kept)))
+
+
+@lru_cache(64)
+def _gallery(address: Address) -> str:
+    """The first page of the gallery, ready for one more parameter."""
+    text = address.first().at("/")
+    return f"{text}&" if "?" in text else "/?"

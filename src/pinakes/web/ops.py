@@ -69,6 +69,7 @@ async def show(request: Request) -> Response:
         total=history.total("answer"),
         plots=plots(history, since, until, step_s),
         view=view,
+        memory=state.service.index_memory,
         index=await remembered(request, "index", lambda: _index(state)),
         cache=await report(state.service.cache) if state.service.cache is not None else None,
         parts=await parts_of(state),

@@ -10,7 +10,7 @@ another picture, and it may be kept for ever. `VERSION` changes when the drawing
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from functools import lru_cache
 
 from pinakes.web.art.features import Features, read_features
 
@@ -19,7 +19,8 @@ PATH = "/art/{version}/{features}/{seed}.svg"
 _SEED_BITS = 24
 
 
-def address(source: int, item_id: int, words: Iterable[str]) -> str:
+@lru_cache(8192)
+def address(source: int, item_id: int, words: tuple[str, ...]) -> str:
     """Where the picture of an item is; `words` are its title and tags, the telling ones first."""
     digest = hashlib.blake2b(b"%d.%d" % (source, item_id), digest_size=_SEED_BITS // 8)
     return PATH.format(version=VERSION, features=read_features(words, digest.digest()[0]), seed=digest.hexdigest())

@@ -23,6 +23,7 @@ _SPLIT = re.compile(r"[^\w'-]+")
 _TITLE_WEIGHT = 3
 # Scenes that words like `tree` or `smile` call for are mostly not what a picture is of.
 _MOST_MOTIFS = 2
+_MOTIFS = "motifs"
 
 
 def _load() -> dict[str, dict[str, tuple[str, ...]]]:
@@ -43,7 +44,6 @@ SCENES = tuple(sorted({name for names in _TABLES["scenes"].values() for name in 
 LIGHTS = ("day", "sunset", "night")
 WEATHERS = ("clear", "clouds", "rain", "snow", "fog")
 MEDIA = ("clean", *sorted({name for names in _TABLES["media"].values() for name in names}))
-_INDOORS = frozenset(("portrait", "abstract", "table", "room"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +80,11 @@ class Features:
 
 def read_features(words: Iterable[str], seed: int) -> Features:
     """The features that `words`, title first, call for; `seed` (0 to 255) decides what they leave open."""
-    votes: dict[str, Counter[str]] = {table: Counter() for table in _TABLES}
-    motifs: Counter[str] = Counter()
+    votes: dict[str, Counter[str]] = {table: Counter() for table in (*_TABLES, _MOTIFS)}
     for place, text in enumerate(words):
         weight = _TITLE_WEIGHT if place == 0 else 1
-        for word in _names(text.lower()):
-            for table, counter in votes.items():
-                for name in _TABLES[table].get(word, ()):
-                    counter[name] += weight
-            if word in WORDS:
-                motifs[WORDS[word]] += weight
+        for table, name in _calls_for(text):
+            votes[table][name] += weight
     scene = _most(votes["scenes"]) or SCENES[seed % len(SCENES)]
     light = _most(votes["lights"]) or ("day", "day", "sunset")[seed % 3]
     if scene == "space":
@@ -98,11 +93,22 @@ def read_features(words: Iterable[str], seed: int) -> Features:
     if scene == "winter" and weather == "clear":
         weather = ("snow", "clear")[seed % 2]
     medium = _most(votes["media"]) or "clean"
-    chosen = tuple(sorted(name for name, _ in motifs.most_common(_MOST_MOTIFS)))
+    ranked = sorted(votes[_MOTIFS].items(), key=lambda vote: (-vote[1], vote[0]))
+    chosen = tuple(sorted(name for name, _ in ranked[:_MOST_MOTIFS]))
     return Features(scene, light, weather, medium, chosen)
 
 
-@lru_cache(8192)
+@lru_cache(16_384)
+def _calls_for(text: str) -> tuple[tuple[str, str], ...]:
+    """What a text names, as (table, name), once for each of its words; tags come again and again."""
+    found = []
+    for word in _names(text.lower()):
+        found += [(table, name) for table, words in _TABLES.items() for name in words.get(word, ())]
+        if word in WORDS:
+            found.append((_MOTIFS, WORDS[word]))
+    return tuple(found)
+
+
 def _names(text: str) -> tuple[str, ...]:
     """A text as the names to look up: the whole, its pairs, its words, and those without a plural s."""
     parts = [part for part in _SPLIT.split(text) if part]
