@@ -20,6 +20,9 @@ async def test_facts_are_what_was_counted(pool: Pool, settings: Settings, galler
     for page in (1, 1, 1, 2):
         await service.get_unified_content_paginated(GalleryQuery(page=page, viewer=ADA))
     await Journal(pool, recorder, settings).store()
+    other = Recorder()
+    other.record("write:create", 0.01)
+    await Journal(pool, other, settings).store()
     async with pool.acquire() as connection:
         await connection.execute("ANALYZE content_items, content_items_auto, content_tags")
         facts = await read_facts(connection, settings)
@@ -29,6 +32,7 @@ async def test_facts_are_what_was_counted(pool: Pool, settings: Settings, galler
     assert facts.engines["base"].count == 4
     assert (facts.policy, facts.index, facts.cache) == (None, False, "hybrid")
     assert facts.cache_bytes == 256 * 2**20
+    assert facts.processes == 2
     report = await advise_measured(pool, settings)
     assert report.note is not None
     assert report.as_dict()["facts"]["reads"] == 4

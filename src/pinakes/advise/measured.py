@@ -97,7 +97,7 @@ async def of_now(connection: Connection, settings: Settings) -> dict[str, Any]:
         "cache_bytes": settings.redis_max_memory_bytes(),
         "process_bytes": settings.cache_process_bytes,
         "index_memory_bytes": settings.index_memory_bytes(),
-        "processes": settings.workers,
+        "processes": sizes["processes"] or settings.workers,
     }
 
 

@@ -1,8 +1,8 @@
 -- The size of an installation at this moment.
 
 -- name: sizes
--- purpose: items, taggings and bytes; whether the index is usable
--- index: none; the catalogue and one row each
+-- purpose: items, taggings and bytes; whether the index is usable; web server processes that stored figures lately
+-- index: figures, primary key; else the catalogue and one row each
 SELECT
     (SELECT coalesce(sum(greatest(class.reltuples, 0)), 0)::bigint
      FROM sources
@@ -17,7 +17,8 @@ SELECT
         FROM index_generation AS generations
         JOIN epoch ON epoch.incarnation = generations.incarnation
         WHERE generations.status = 'live'
-    ) AS index_live
+    ) AS index_live,
+    (SELECT count(DISTINCT figures.process) FROM figures WHERE figures.at > now() - interval '2 minutes') AS processes
 
 -- name: busiest_tags
 -- purpose: the $1 tags most items carry
