@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any, get_args
 
 import pytest
+import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries import INSTANTS, TAGS, USERS, Gallery, galleries, queries, store
+from index_gear import Gear, put, sample
 from pinakes.engines import index_facets, table_facets
 from pinakes.engines.choice import EngineName, Engines
 from pinakes.engines.counting import fetch_within
 from pinakes.engines.facets import FacetAnswer
 from pinakes.index.build import build
+from pinakes.index.fold import fold
+from pinakes.index.part import connect
 from pinakes.query.aspect import FacetsAsked
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import NOTHING, Formula, Term
@@ -168,3 +173,33 @@ async def test_counting_never_takes_longer_than_it_may(name: EngineName, pool: P
             found = await engines.facets(name).facets(connection, Term("source", 1), FacetsAsked())
             assert (found.facets, found.kind, found.counted, found.total_kind) == ((), "sampled", 0, "lower_bound")
             assert await connection.fetchval("SHOW statement_timeout") == "30s"
+
+
+@pytest_asyncio.fixture
+async def gear(pool: Pool, configured: Settings) -> AsyncIterator[Gear]:
+    connection = await connect(configured.database_url or "")
+    await connection.reset_type_codec("timestamptz", schema="pg_catalog")
+    yield Gear(pool, configured, connection)
+    await connection.close()
+
+
+async def test_a_worker_bounds_tags_through_writes_and_folds(gear: Gear, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes are read once; what deltas give is added, also when they are folded and forgotten."""
+    monkeypatch.setattr(index_facets, "FORWARD_LIMIT", -1)
+    monkeypatch.setattr(index_facets, "SAMPLE", 0)
+    everything = sample(60)
+    first = Gallery(everything.items[:10])
+    await gear.begin(first)
+    counter = index_facets.IndexFacets(gear.engine, gear.settings)
+    asked = FacetsAsked(2)
+    for end in range(10, 61, 5):
+        for item in everything.items[max(end - 5, 10) : end]:
+            await put(gear.pool, item)
+        await gear.apply()
+        if end % 10 == 0:
+            await fold(gear.keeper, keep_s=0.0)
+        gallery = Gallery(everything.items[:end])
+        async with snapshot(gear.pool, 30_000) as connection:
+            found = await counter.facets(connection, visible_to(1), asked)
+        assert (_told(found), found.total_count) == _by_hand(gallery, visible_to(1), asked)
+        assert found.kind == "exact"

@@ -7,11 +7,13 @@ import io
 import re
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from pinakes.errors import QuerySyntax
+from pinakes.query.aspect import Aspect, FacetsAsked, HistogramAsked, RelatedAsked
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.language.parser import parse
 from pinakes.service import ContentService
@@ -63,6 +65,27 @@ async def test_the_examples_are_true(service: ContentService) -> None:
     for typed in ("waterway", "cathedral_choir"):
         page = await service.get_unified_content_paginated(GalleryQuery(q=typed))
         assert page.warnings[0] in " ".join(_section("Examples").split())
+
+
+async def test_the_insights_are_true(service: ContentService) -> None:
+    """Of one search, what its facets, its histogram and its related tags are said to be."""
+    told = _section("An example of all of them")
+    typed = re.findall(r"`q=(.+?)`", told)[0]
+    query = GalleryQuery(q=typed)
+
+    async def asked(aspect: Aspect) -> dict[str, Any]:
+        return (await service.answer(query, aspect=aspect)).told()
+
+    facets = await asked(FacetsAsked(5))
+    shown = [f"| `{each['name']}` | {each['count']:,} |" for each in facets["facets"]]
+    spread = await asked(HistogramAsked("created_at", 4))
+    shown += [f"| {each['from'][:4]} to {each['to'][:4]} | {each['count']:,} |" for each in spread["buckets"]]
+    related = await asked(RelatedAsked(5))
+    shown += [f"| `{each['name']}` | {each['cosine']:.2f} |" for each in related["related"]]
+    missing = [line for line in shown if line not in told]
+    assert not missing, "\n".join([*missing, f"{facets['total_count']:,} hits, {facets['kind']} {related['kind']}"])
+    assert f"{facets['total_count']:,} hits" in told
+    assert (facets["kind"], related["kind"]) == ("exact", "exact")
 
 
 @pytest.mark.parametrize(("typed", "position", "suggestion"), _rows("When it cannot be understood"))

@@ -28,7 +28,7 @@ from pinakes.store.queries import load
 from pinakes.view.reading import DEFAULT_STALENESS_S
 
 SMALL_CATEGORY = 2000
-GREATEST = 20_000
+GREATEST = 3000
 """Tags looked through for those of a category that is not small."""
 
 _SQL = load("rows", "pinakes.index.sql")
