@@ -52,6 +52,7 @@ async def test_everyone_is_right_and_two_runs_agree_on_every_count(settings: Set
         assert (one["asked"], one["late"], one["wrong"], one["checked"]) == (40, 0, 0, 83)
         assert (one["first"]["n"], one["warm"]["n"], one["cold"]["n"]) == (40, 40, 3)
     assert {one["name"] for one in scale["ratios"]["warm"]} == present - {"index"}
+    assert {one["name"] for one in scale["contestants"] if one["warm_stages"]} >= {"index"}
     assert scale["gallery"]["items"] == ITEMS
     totals = [question["total"] for question in scale["questions"]]
     assert len({*totals}) > 10

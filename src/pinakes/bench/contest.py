@@ -157,6 +157,8 @@ class Contest:
             "what": "answer", "phase": phase, "ask": ask.number, "name": contestant.name,
             "ms": round(spent, 4), "late": answered is None,
         }  # fmt: skip
+        if answered is not None and answered.stages:
+            entry["stages"] = {stage: round(ms, 3) for stage, ms in answered.stages.items()}
         # The others get a turn of the loop outside the clock: closing sessions, timers.
         await asyncio.sleep(0)
         return entry, answered

@@ -6,8 +6,8 @@ and the exact total, in one snapshot or its like. What they return is compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from pinakes.bench.draw import Ask
@@ -25,6 +25,8 @@ class Given:
 
     items: tuple[Item, ...]
     total: int
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """Where the time went, in milliseconds, if the contestant knows."""
 
     @property
     def keys(self) -> tuple[tuple[int, int], ...]:

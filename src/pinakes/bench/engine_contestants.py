@@ -49,22 +49,24 @@ class EngineContestant:
     async def answer(self, ask: Ask) -> Given:
         """The engine's page."""
         pool = await self._open()
-        if self._engine_name == "index" and (page := await self._quickly(pool, ask)) is not None:
-            return Given(page.items, page.total_count)
-        async with snapshot(pool, self._timeout_ms) as connection:
-            try:
-                page = await self._engines.named(self._engine_name).answer(connection, ask.query, ask.formula)
-            except ReadModelNotReady as reason:
-                raise Unavailable(reason.detail) from reason
-        return Given(page.items, page.total_count)
+        trace = Trace()
+        page = await self._quickly(pool, ask, trace) if self._engine_name == "index" else None
+        if page is None:
+            engine = self._engines.named(self._engine_name)
+            async with snapshot(pool, self._timeout_ms) as connection:
+                try:
+                    page = await engine.answer(connection, ask.query, ask.formula, trace=trace)
+                except ReadModelNotReady as reason:
+                    raise Unavailable(reason.detail) from reason
+        return Given(page.items, page.total_count, trace.stages)
 
-    async def _quickly(self, pool: Pool, ask: Ask) -> Page | None:
+    async def _quickly(self, pool: Pool, ask: Ask, trace: Trace) -> Page | None:
         """Out of memory and one statement, where that is possible; as the service tries first."""
         if self._engines.index.reader.incarnation is None:
             return None
         async with direct(pool) as connection:
             quick = await self._engines.quick.answer(
-                connection, ask.query, ask.formula, timeout_s=self._timeout_ms / 1000, at_any_age=True, trace=Trace()
+                connection, ask.query, ask.formula, timeout_s=self._timeout_ms / 1000, at_any_age=True, trace=trace
             )
         return None if quick is None else quick.page
 

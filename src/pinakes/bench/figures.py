@@ -31,6 +31,7 @@ def of_contestant(entries: Iterable[Entry], asks: Sequence[Ask]) -> dict[str, An
     by_number = {ask.number: ask for ask in asks}
     phases: dict[str, list[float]] = defaultdict(list)
     warm: list[tuple[Ask, float]] = []
+    stages: dict[str, list[float]] = defaultdict(list)
     late = 0
     for entry in entries:
         phase = str(entry["phase"]).partition(" ")[0]
@@ -38,6 +39,8 @@ def of_contestant(entries: Iterable[Entry], asks: Sequence[Ask]) -> dict[str, An
         late += bool(entry["late"])
         if phase == "warm":
             warm.append((by_number[entry["ask"]], entry["ms"]))
+            for stage, ms in entry.get("stages", {}).items():
+                stages[stage].append(ms)
     return {
         "asked": len(phases["first"]),
         "late": late,
@@ -48,6 +51,7 @@ def of_contestant(entries: Iterable[Entry], asks: Sequence[Ask]) -> dict[str, An
             "sort": _split(warm, lambda ask: f"{ask.query.sort_field} {ask.query.sort_order}"),
             "viewer": _split(warm, lambda ask: "anonymous" if ask.query.viewer is None else "somebody"),
         },
+        "warm_stages": {stage: latency(times) for stage, times in stages.items()},
         "warm_ms": sorted(round(ms, 3) for _, ms in warm),
         "cold_ms": sorted(round(ms, 3) for ms in phases["cold"]),
     }
