@@ -151,6 +151,11 @@ def translate_errors() -> Iterator[None]:
         raise StatementTimeout from error
     except pg.DiskFullError as error:
         raise DiskFull(f"PostgreSQL has no disk space left: {error}") from error
+    except pg.InsufficientPrivilegeError as error:
+        raise StoreError(
+            f"PostgreSQL does not allow this to the role of database-url: {error}",
+            hint="docs/db.md says what roles need.",
+        ) from error
     except (pg.InvalidAuthorizationSpecificationError, pg.InvalidCatalogNameError) as error:
         raise StoreUnavailable(f"PostgreSQL refuses the connection: {error}") from error
     except _UNAVAILABLE as error:
