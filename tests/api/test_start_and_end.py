@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from api.application import ADA, Gallery, Tokens, assert_problem, running
+from api.test_server import free_port
 from faults.proxy import Proxy, postgres_socket, through
 from pinakes.settings import Settings
 from pinakes.store.pool import Pool, open_pool
@@ -74,10 +75,10 @@ async def test_a_service_may_start_before_its_database_and_outlive_it(
 
 
 @asynccontextmanager
-async def serve(settings: Settings, *options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, list[str]]]:
+async def serve(settings: Settings, port: int = 0) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, list[str]]]:
     """`pinakes serve` as a person runs it, and where it answers."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pinakes.cli.main", "serve", "--port", "0", *options,
+        sys.executable, "-m", "pinakes.cli.main", "serve", "--port", str(port),
         env={**os.environ, **settings.environment()},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -139,6 +140,51 @@ async def test_serve_waits_for_its_database_and_says_so(settings: Settings, prox
             assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
     finally:
         await proxy.refuse()
+
+
+async def test_a_rolling_restart_under_load_loses_no_request(settings: Settings, gallery: Gallery) -> None:
+    """Two services, restarted one after the other. Whoever is refused a connection goes to the other one, as a
+    proxy before them does; a request that was let in is always answered."""
+    ports = [free_port(), free_port()]
+    answered, broken = 0, []
+    going = True
+
+    async def ask(turn: int) -> None:
+        nonlocal answered
+        while going:
+            turn += 1
+            for attempt in range(200):
+                async with httpx.AsyncClient(timeout=60) as client:
+                    try:
+                        answer = await client.get(f"http://127.0.0.1:{ports[(turn + attempt) % 2]}{URL}")
+                    except httpx.ConnectError:
+                        await asyncio.sleep(0.01)
+                        continue
+                    except httpx.HTTPError as error:
+                        broken.append(repr(error))
+                        break
+                if answer.status_code == 200:
+                    answered += 1
+                else:
+                    broken.append(answer.text)
+                break
+
+    async with AsyncExitStack() as stack:
+        running_ones = [await stack.enter_async_context(serve(settings, port)) for port in ports]
+        asking = [asyncio.create_task(ask(number)) for number in range(4)]
+        try:
+            for port, (process, _, _) in zip(ports, running_ones, strict=True):
+                at_least = answered + 20
+                process.send_signal(signal.SIGTERM)
+                assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+                await stack.enter_async_context(serve(settings, port))
+                async with asyncio.timeout(PATIENCE_S):
+                    while answered < at_least:
+                        await asyncio.sleep(0.05)
+        finally:
+            going = False
+            await asyncio.gather(*asking)
+    assert broken == []
 
 
 async def _until_somebody_waits(settings: Settings) -> None:
