@@ -6,6 +6,7 @@ import dataclasses
 from random import Random
 
 from galleries import CONTENT_TYPES, INSTANTS, SCORES, TAGS, USERS, WORDS, Gallery, names, store
+from pinakes.engines.base import BaseEngine
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_quick import QuickIndex
 from pinakes.engines.matview import MatviewEngine
@@ -59,7 +60,7 @@ class Gear:
         await drain(self.keeper, self.applier)
 
     async def ask(
-        self, query: GalleryQuery, gallery: Gallery, engine: IndexEngine | MatviewEngine | None = None
+        self, query: GalleryQuery, gallery: Gallery, engine: IndexEngine | MatviewEngine | BaseEngine | None = None
     ) -> Page:
         formula = to_formula(query, gallery.vocabulary)
         async with snapshot(self.pool, 30_000) as connection:

@@ -175,7 +175,7 @@ class Forbidden(AccessError):
 
     code = "PK302"
     status = 403
-    hint = "Writing needs scope content:write and ownership, or content:admin."
+    hint = "Writing needs scope content:write and ownership, or content:admin; what administrators see needs admin."
 
 
 class ForeignForm(AccessError):
