@@ -17,8 +17,8 @@ import pytest
 import redis.asyncio
 
 from pinakes.embedded import EmbeddedServers, connected
-from pinakes.errors import EmbeddedError
-from pinakes.settings import load_settings
+from pinakes.errors import DiskFull, EmbeddedError, StoreUnavailable
+from pinakes.settings import Settings, load_settings
 from running import processes, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
@@ -52,6 +52,20 @@ async def query(servers: EmbeddedServers, sql: str) -> object:
         return await connection.fetchval(sql)
     finally:
         await connection.close()
+
+
+async def test_a_server_lost_on_a_full_disk_is_a_full_disk(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(data_dir=data_dir)
+    with pytest.raises(StoreUnavailable):
+        await _lose_the_server(settings)
+    monkeypatch.setattr("pinakes.embedded.connect.LOG_SEGMENTS", 1 << 62)
+    with pytest.raises(DiskFull, match="PostgreSQL stopped"):
+        await _lose_the_server(settings)
+
+
+async def _lose_the_server(settings: Settings) -> None:
+    async with connected(settings):
+        raise StoreUnavailable("PostgreSQL cannot be reached")
 
 
 async def start_user(data_dir: Path) -> asyncio.subprocess.Process:

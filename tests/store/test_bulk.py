@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pg_schema import describe
-from pinakes.errors import Conflict, StoreError
+from pinakes.errors import Conflict, StoreError, StoreUnavailable
 from pinakes.query.sources import SOURCES, Source
 from pinakes.settings import load_settings
 from pinakes.store.bulk import BULK_FROM, BulkLoad, Mode, prefers_bulk, seal_unfinished
@@ -197,6 +197,23 @@ async def _sealed(pool: Pool) -> list[str]:
         while not (restored := await seal_unfinished(pool)):
             await pool.fetch("SELECT pg_sleep(0.02)")
         return restored
+
+
+async def test_a_load_that_lost_its_connection_says_so_and_is_sealed_by_the_next(pool: Pool) -> None:
+    before = await describe(pool)
+    with pytest.raises(StoreUnavailable):
+        await _load_and_lose(pool)
+    assert await _sealed(pool)
+    assert await describe(pool) == before
+
+
+async def _load_and_lose(pool: Pool) -> None:
+    async with BulkLoad(pool, expected=10, mode="always") as load:
+        await load.prepare(REGULAR)
+        await pool.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        )
 
 
 async def test_a_seal_that_was_interrupted_between_key_and_check_goes_on(pool: Pool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -74,6 +75,8 @@ def run_async(work: Coroutine[Any, Any, T], *, exit_code: int | None = None) -> 
                 loop.add_signal_handler(number, interrupt, number)
         return await task
 
+    # What it says in the background of a lost server, the next statement says as an error.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(cancellable())

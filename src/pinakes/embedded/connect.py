@@ -6,7 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from pinakes.embedded.servers import EmbeddedServers
+from pinakes.errors import StoreUnavailable
 from pinakes.settings import Settings
+
+# PostgreSQL's log grows by segments of 16 MB.
+LOG_SEGMENTS = 32 << 20
 
 
 @asynccontextmanager
@@ -27,11 +31,16 @@ async def connected(settings: Settings, *, on_status: Callable[[str], None] | No
         redis_eviction_policy=settings.redis_eviction_policy,
     ) as servers:
         own_tokens = settings.jwt_secret is None and settings.jwt_jwks_file is None
-        yield settings.model_copy(
-            update={
-                "database_url": servers.database_url,
-                "redis_url": settings.redis_address() or servers.redis_url_for(settings.redis_db),
-                "jwt_secret": servers.secrets.jwt_secret if own_tokens else settings.jwt_secret,
-                "cursor_secret": settings.cursor_secret or servers.secrets.cursor_secret,
-            }
-        )
+        try:
+            yield settings.model_copy(
+                update={
+                    "database_url": servers.database_url,
+                    "redis_url": settings.redis_address() or servers.redis_url_for(settings.redis_db),
+                    "jwt_secret": servers.secrets.jwt_secret if own_tokens else settings.jwt_secret,
+                    "cursor_secret": settings.cursor_secret or servers.secrets.cursor_secret,
+                }
+            )
+        except StoreUnavailable:
+            # A PostgreSQL that cannot write its log stops, and says why only there.
+            servers.directory.require_space(LOG_SEGMENTS, "PostgreSQL stopped: it")
+            raise

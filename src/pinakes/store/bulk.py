@@ -36,7 +36,7 @@ from pinakes.errors import Conflict, StoreError
 from pinakes.query.sources import Source
 from pinakes.store import bulk_seal, copy_format
 from pinakes.store.bulk_seal import seal_unfinished
-from pinakes.store.pool import PLANS_FOR_WRITING, Connection, Pool, translate_errors
+from pinakes.store.pool import PLANS_FOR_WRITING, Connection, Pool, is_lost, translate_errors
 from pinakes.store.queries import for_source, load
 
 __all__ = ["BULK_FROM", "COLUMNS", "BulkLoad", "Mode", "NewRows", "prefers_bulk", "seal_unfinished"]
@@ -120,7 +120,7 @@ class BulkLoad:
         """Puts back what was dropped, also after an error, and folds the tag counts."""
         with translate_errors():
             async with self._stack:
-                if self._guard is not None and not self._guard.is_closed():
+                if self._guard is not None and not is_lost(self._guard):
                     try:
                         await bulk_seal.put_back(self.pool, self._guard, self._status)
                     finally:

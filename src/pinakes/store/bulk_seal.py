@@ -21,7 +21,7 @@ from typing import TypeAlias
 import asyncpg
 
 from pinakes.query.sources import SOURCES, Source
-from pinakes.store.pool import Connection, Pool, translate_errors
+from pinakes.store.pool import Connection, Pool, is_lost, translate_errors
 from pinakes.store.queries import for_source, load
 
 LOCK = int.from_bytes(b"pk-bulk", "big")
@@ -181,5 +181,5 @@ async def try_lock(connection: Connection) -> bool:
 
 async def unlock(connection: Connection) -> None:
     """Gives `LOCK` back; a lost connection has already."""
-    if not connection.is_closed():
+    if not is_lost(connection):
         await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)

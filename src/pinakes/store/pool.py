@@ -212,7 +212,15 @@ async def writing(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
             yield connection
 
 
+def is_lost(connection: Connection) -> bool:
+    """Whether the connection is gone; one whose server died has left its pool already and refuses to say."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
 async def _end(connection: Connection) -> None:
     """Ends the transaction; nothing was written, so a rollback is as good as a commit."""
-    if not connection.is_closed():
+    if not is_lost(connection):
         await asyncio.shield(connection.execute("ROLLBACK"))

@@ -22,7 +22,7 @@ import asyncpg
 from pinakes.errors import Conflict, ImportFailed
 from pinakes.query.sources import SOURCE_BY_CODE, Source
 from pinakes.store.bulk import BulkLoad, Mode
-from pinakes.store.pool import Pool, translate_errors
+from pinakes.store.pool import Pool, is_lost, translate_errors
 from pinakes.store.transfer import progress
 from pinakes.store.transfer.batch import Batch
 from pinakes.store.transfer.merge import Merge, existing
@@ -115,7 +115,7 @@ async def import_file(
                 loading = await _run(job, bulk)
             finally:
                 job.rejects.close()
-                if not guard.is_closed():
+                if not is_lost(guard):
                     await guard.execute("SELECT pg_advisory_unlock($1)", key)
     return ImportReport(
         file=str(path),
