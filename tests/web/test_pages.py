@@ -12,10 +12,11 @@ from api.application import ADA, BEN, Gallery
 from pinakes.query.item import Item
 from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.settings import Settings
-from pinakes.store import content
+from pinakes.store import content, hierarchy
 from pinakes.store.content import Author, Draft
 from pinakes.store.pool import Pool
 from pinakes.web import assets
+from pinakes.web.facets import grouped
 from web.site import sign_in, visiting
 
 
@@ -176,3 +177,26 @@ async def test_a_page_with_everything_it_loads_is_small(site: httpx.AsyncClient)
 )
 async def test_pictures_that_nobody_named_do_not_exist(site: httpx.AsyncClient, address: str) -> None:
     assert (await site.get(address)).status_code == 404
+
+
+async def test_a_sample_of_counts_says_so() -> None:
+    told = {"facets": [{"id": 1, "name": "sea", "category": "", "count": 3}], "kind": "sampled", "total_count": 90}
+    assert grouped({**told, "total_kind": "exact", "counted": 30}).sample == 30
+    assert grouped({**told, "total_kind": "exact", "counted": 90}).sample is None
+    assert grouped({**told, "total_kind": "lower_bound", "counted": 90}).sample == 90
+
+
+async def test_the_hierarchy_is_a_tree_of_links_and_many_ways_down_stay_small(
+    site: httpx.AsyncClient, pool: Pool, settings: Settings
+) -> None:
+    rungs = [f"rung {k}{side}" for k in range(24) for side in "ab"]
+    async with pool.acquire() as connection:
+        source = next(iter(SOURCE_BY_CODE.values()))
+        await content.create(connection, source, Draft(title="Ladder", tags=("top", *rungs)), Author(ADA))
+        pairs = [("rung 0a", "top"), ("rung 0b", "top")]
+        pairs += [(f"rung {k + 1}{x}", f"rung {k}{y}") for k in range(23) for x in "ab" for y in "ab"]
+        await hierarchy.put(connection, pairs)
+    page = (await site.get("/tags")).text
+    tree = page[page.index("The hierarchy") :]
+    assert 0 <= tree.index(">top<") < tree.index(">rung 0a<") < tree.index(">rung 23a<")
+    assert tree.count("rung") < 200

@@ -45,10 +45,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """Every group; `kind` is exact, or sampled where a tag as frequent may be missing."""
+    """Every group; `kind` is exact, or sampled where a tag as frequent may be missing.
+
+    `sample`: the counts are of so many hits only; None where they are of all.
+    """
 
     groups: tuple[Group, ...]
     kind: str
+    sample: int | None = None
 
 
 def color(category: str) -> str:
@@ -88,4 +92,5 @@ def grouped(told: dict[str, Any]) -> Facets:
         return (known + (category == ""), category)
 
     groups = tuple(Group(name, color(name), tuple(found[name])) for name in sorted(found, key=rank))
-    return Facets(groups, told["kind"])
+    all_counted = told["total_kind"] == "exact" and told["counted"] >= told["total_count"]
+    return Facets(groups, told["kind"], None if all_counted else told["counted"])

@@ -5,6 +5,7 @@ Only tags on an item the visitor can see are shown, with counts of what they can
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from pinakes.api.state import state_of
 from pinakes.api.tags import tag_id_of
+from pinakes.errors import StoreError
 from pinakes.query.aspect import RelatedAsked
 from pinakes.query.formula import NOTHING, Term
 from pinakes.query.gallery_query import GalleryQuery, visible_to
@@ -32,6 +34,7 @@ FOUND = 60
 PAIRS = 1000
 RELATED = 30
 SHOWN = 12
+PATIENCE_S = 1.5
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -96,10 +99,14 @@ async def one(request: Request) -> Response:
     )
 
 
-async def _related(request: Request, tag_id: int) -> list[dict[str, Any]]:
-    """The tags that go with one."""
+async def _related(request: Request, tag_id: int) -> list[dict[str, Any]] | None:
+    """The tags that go with one; None where they cannot be told in time."""
     query = GalleryQuery(tags_all=(tag_id,), viewer=visitor_of(request).id)
-    answer = await state_of(request).service.answer(query, aspect=RelatedAsked(RELATED))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            answer = await state_of(request).service.answer(query, aspect=RelatedAsked(RELATED))
+    except (StoreError, TimeoutError):
+        return None
     found: list[dict[str, Any]] = answer.told()["related"]
     return found
 
@@ -111,12 +118,16 @@ async def _tree(connection: Connection, viewer: int | None) -> list[Node]:
     for child, parent in pairs:
         below[parent].append(child)
     children = {child for child, _ in pairs}
-    return [_node(parent, below) for parent in sorted(set(below) - children, key=lambda tag: tag.name)]
+    seen: set[Tag] = set()
+    return [_node(parent, below, seen) for parent in sorted(set(below) - children, key=lambda tag: tag.name)]
 
 
-def _node(tag: Tag, below: dict[Tag, list[Tag]]) -> Node:
-    """No circles: the database holds that."""
-    return Node(tag, [_node(child, below) for child in below.get(tag, ())])
+def _node(tag: Tag, below: dict[Tag, list[Tag]], seen: set[Tag]) -> Node:
+    """There are no circles, the database holds that; but many ways down, so what is below a tag is told once."""
+    if tag in seen:
+        return Node(tag)
+    seen.add(tag)
+    return Node(tag, [_node(child, below, seen) for child in below.get(tag, ())])
 
 
 async def _visible_pairs(connection: Connection, viewer: int | None) -> list[tuple[Tag, Tag]]:
