@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from html import unescape
 
 import httpx
 import pytest
@@ -200,3 +201,15 @@ async def test_the_hierarchy_is_a_tree_of_links_and_many_ways_down_stay_small(
     tree = page[page.index("The hierarchy") :]
     assert 0 <= tree.index(">top<") < tree.index(">rung 0a<") < tree.index(">rung 23a<")
     assert tree.count("rung") < 200
+
+
+async def test_counts_come_with_the_page_or_behind_it(site: httpx.AsyncClient) -> None:
+    address = "/?tags_all=boat"
+    assert 'data-kind="exact"' in (await site.get(address)).text
+    site.cookies.set("pinakes-scripts", "1")
+    shown = (await site.get("/?tags_all=castle&tags_none=boat")).text
+    where = re.search(r'data-facets="([^"]+)"', shown)
+    if where is not None:  # else they were there at once
+        shown = (await site.get(unescape(where[1]), headers={"sec-fetch-dest": "empty"})).text
+        assert "<html" not in shown
+    assert re.search(r'>sunset</a><span class="count">1<', shown)

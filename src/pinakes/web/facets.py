@@ -1,7 +1,8 @@
 """The tags beside the gallery: those on most hits, by category, with exact counts for the current filter.
 
-They are one more answer of the service, through the same cache. Here they are only grouped and coloured. A
-page does not wait longer than `PATIENCE_S` for them; `/page/facets` has them alone.
+They are one more answer of the service, through the same cache. Here they are only grouped and coloured. A page
+waits for them `AT_ONCE_S`, which is enough where they are known, or `PATIENCE_S` where no script can fetch them
+afterwards from `/page/facets`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pinakes.query.aspect import FacetsAsked
 from pinakes.query.gallery_query import GalleryQuery
 
 SHOWN = 48
-PATIENCE_S = 0.25
+PATIENCE_S = 0.5
+AT_ONCE_S = 0.01
 _COLORS = 8
 # The usual categories have their colours for good; any other one has the colour its name falls on.
 _FIXED = {"": 0, "general": 1, "style": 2, "medium": 3, "artist": 4, "character": 5, "meta": 6}
@@ -72,13 +74,29 @@ async def count(request: Request, query: GalleryQuery) -> Facets:
     return grouped(answer.told())
 
 
-async def soon(task: asyncio.Task[Facets]) -> Facets | None:
-    """The facets that were begun, if they are there soon; None where they are not, for whatever reason."""
+async def soon(request: Request, query: GalleryQuery, patience_s: float) -> Facets | None:
+    """The facets of `query` if they are there in `patience_s`; None where they are not, for whatever reason.
+
+    What has been begun goes on, so that whoever asks for them next finds them.
+    """
+    counting = asyncio.create_task(count(request, query))
+    _counting.add(counting)
+    counting.add_done_callback(_counted)
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            return await task
+        async with asyncio.timeout(patience_s):
+            return await asyncio.shield(counting)
     except (TimeoutError, PinakesError):
         return None
+
+
+def _counted(task: asyncio.Task[Facets]) -> None:
+    """Forgets a count that is done; a refusal was or will be told to whoever asks."""
+    _counting.discard(task)
+    if not task.cancelled():
+        task.exception()
+
+
+_counting: set[asyncio.Task[Facets]] = set()
 
 
 def grouped(told: dict[str, Any]) -> Facets:

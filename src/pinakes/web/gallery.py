@@ -1,8 +1,9 @@
 """The gallery page, `/`, and the part of it that endless scrolling fetches, `/page/grid`.
 
 The address says everything: the parameters of `GET /api/v1/content/unified` and nothing else, read by the same
-parser. The page and the counts of its tags are asked for at once, on two connections; counts that
-are not there in `PATIENCE_S` after the page are fetched by a script, or with a link where there is none.
+parser. Counting the tags of a new question takes longer than its page, so whoever has scripts (a cookie says so)
+gets the page first and the counts behind it, unless these are known already; everybody else gets both
+at once, asked for on two connections, or a link to the counts where they take longer than `facets.PATIENCE_S`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ SORTS = (
     ("title", "asc", "Title A–Z"),
     ("title", "desc", "Title Z–A"),
 )
+SCRIPTS = "pinakes-scripts"
 DEFAULT_ORDER = ("created_at", "desc")
 MOST_TYPES = 24
 TOGGLES = tuple(f"{whose}-{source.name}" for whose in ("user", "community") for source in SOURCES)
@@ -69,13 +71,16 @@ async def show(request: Request) -> Response:
     if told != address:
         return pages.see(told.at("/"))
     query = asked(request, told)
-    counting = asyncio.create_task(facets.count(request, query))
-    try:
+    if SCRIPTS in request.cookies:
         found = await find(request, query)
-        counted = await facets.soon(counting)
-    finally:
-        counting.cancel()
-        await asyncio.gather(counting, return_exceptions=True)
+        counted = await facets.soon(request, query, facets.AT_ONCE_S)
+    else:
+        counting = asyncio.create_task(facets.soon(request, query, facets.PATIENCE_S))
+        try:
+            found = await find(request, query)
+            counted = await counting
+        finally:
+            counting.cancel()
     return pages.render(request, "gallery.html", facets=counted, **context(request, told, query, found))
 
 

@@ -11,4 +11,6 @@ async function counts(waiting) {
   }
 }
 
+// From now on the server need not wait for them: this fetches them.
+document.cookie = "pinakes-scripts=1; path=/; max-age=31536000; samesite=lax";
 document.querySelectorAll("[data-facets]").forEach(counts);
