@@ -1,7 +1,7 @@
 """The OpenAPI page taken at its word: Schemathesis asks what it allows and what it does not, of a real server.
 
 No answer may be an error of ours, and each must be what the page says of it: status, content type, shape.
-`PINAKES_FUZZ=N make test` asks N questions of each operation instead of a few.
+`FUZZ_EXAMPLES=N make test` asks N questions of each operation instead of a few.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from api.test_start_and_end import serve
 from pinakes.settings import Settings
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = int(os.environ.get("PINAKES_FUZZ", "6"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 
 
 @pytest_asyncio.fixture
@@ -52,7 +52,7 @@ async def test_the_server_keeps_to_its_description_whatever_is_asked(url: str, t
             operation = result.ok()
 
             @hypothesis_settings(
-                max_examples=EXAMPLES, deadline=None, database=None, derandomize="PINAKES_FUZZ" not in os.environ,
+                max_examples=EXAMPLES, deadline=None, database=None, derandomize="FUZZ_EXAMPLES" not in os.environ,
                 phases=[Phase.generate], suppress_health_check=list(HealthCheck),
             )  # fmt: skip
             @given(case=operation.as_strategy())
