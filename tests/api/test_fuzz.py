@@ -27,16 +27,26 @@ from schemathesis.specs.openapi.checks import (
 
 from api.application import ADA, Gallery, Tokens
 from api.test_start_and_end import serve
+from pinakes.index.build import build
 from pinakes.settings import Settings
+from pinakes.store.pool import Pool
+from pinakes.worker.loop import running as worker
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 
 
 @pytest_asyncio.fixture
-async def url(settings: Settings, gallery: Gallery) -> AsyncIterator[str]:
-    async with serve(settings.model_copy(update={"wait_for_seconds": 0.1})) as (_, address, _):
-        yield address
+async def url(settings: Settings, gallery: Gallery, pool: Pool) -> AsyncIterator[str]:
+    """A server with a worker beside it, so that every engine is ready."""
+    patient = settings.model_copy(update={"wait_for_seconds": 0.1, "statement_timeout_ms": 60_000})
+    async with worker(patient):
+        async with asyncio.timeout(120):
+            while await pool.fetchval("SELECT policy FROM epoch") is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await build(patient.database_url or "", processes=0)
+        async with serve(patient) as (_, address, _):
+            yield address
 
 
 async def test_the_server_keeps_to_its_description_whatever_is_asked(url: str, token: Tokens) -> None:

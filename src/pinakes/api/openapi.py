@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pinakes import errors
@@ -212,7 +212,7 @@ def operation(
     status: int = 200,
     path: Iterable[dict[str, Any]] = (),
     query: Iterable[Parameter] = (),
-    headers: Iterable[str] = (),
+    headers: Sequence[str] = (),
     body: str | None = None,
     refusals: Iterable[type[errors.PinakesError]] = (),
     later: str | None = None,
@@ -227,6 +227,7 @@ def operation(
         "responses": {
             str(status): success,
             **({"202": {"description": later}} if later is not None else {}),
+            **({"304": {"description": "It still says what it said."}} if "If-None-Match" in headers else {}),
             **_refusals(refusals),
         },
         "security": [{}, {"bearer": []}],
