@@ -20,7 +20,7 @@ from pinakes.query.aspect import FacetsAsked
 from pinakes.query.gallery_query import GalleryQuery
 
 SHOWN = 48
-PATIENCE_S = 0.5
+PATIENCE_S = 2.0
 AT_ONCE_S = 0.01
 _COLORS = 8
 # The usual categories have their colours for good; any other one has the colour its name falls on.
