@@ -61,13 +61,25 @@ async def test_every_way_is_measured_and_the_gallery_is_as_it_was(
     assert again["scales"][0]["refreshes"] == scale["refreshes"]
 
 
-def test_a_power_law_is_found_and_carried_on() -> None:
-    law = fit([(n, 3e-6 * n**1.1) for n in (1000, 10_000, 100_000)])
+def test_a_line_is_found_and_carried_on() -> None:
+    law = fit([(n, 0.5 + 3e-5 * n) for n in (1000, 10_000, 100_000)])
     assert law is not None
-    assert law.b == pytest.approx(1.1)
+    assert law.fixed == pytest.approx(0.5)
+    assert law.per_item == pytest.approx(3e-5)
     assert law.residual == pytest.approx(0, abs=1e-9)
-    assert law.at(10_000_000) == pytest.approx(3e-6 * 10_000_000**1.1)
+    assert law.at(10_000_000) == pytest.approx(300.5)
     assert fit([(1000, 1.0), (1000, 2.0)]) is None
+
+
+def test_more_items_never_take_less_time() -> None:
+    falling = fit([(1000, 2.0), (2000, 1.0)])
+    assert falling is not None
+    assert falling.per_item == 0
+    assert 1.0 < falling.fixed < 2.0
+    steep = fit([(1000, 0.1), (2000, 4.0)])
+    assert steep is not None
+    assert steep.fixed == 0
+    assert steep.per_item > 0
 
 
 def _scale(items: int, seconds: float) -> dict[str, Any]:
@@ -78,7 +90,7 @@ def _scale(items: int, seconds: float) -> dict[str, Any]:
 def test_a_projection_needs_two_sizes() -> None:
     assert projection([_scale(1000, 1.0)]) == {}
     found = projection([_scale(1000, 1.0), _scale(10_000, 10.0)])
-    assert found["refresh"]["b"] == pytest.approx(1.0)
+    assert found["refresh"]["per_item_us"] == pytest.approx(1000)
     assert found["refresh"]["seconds_at"]["10000000"] == pytest.approx(10_000)
 
 

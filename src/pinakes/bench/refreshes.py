@@ -1,9 +1,9 @@
 """How long keeping the read model takes as the gallery grows: whole refreshes, and changed rows only.
 
 At each size, the same number of scattered changes is brought into the read model by REFRESH …
-CONCURRENTLY and by an epoch, some times each. Over several sizes a power law seconds = a · items^b is
-fitted, by least squares between the logarithms, and carried on to sizes nobody wants to wait for.
-A projection is as good as the law; so the exponent and the residual stand beside it.
+CONCURRENTLY and by an epoch, some times each. Over several sizes a line, seconds = fixed + per item · items,
+is fitted to the medians by least squares, so that the largest sizes count most, and carried on to
+sizes nobody wants to wait for. A projection is as good as the law; so the residual stands beside it.
 """
 
 from __future__ import annotations
@@ -36,41 +36,49 @@ _SQL = load("writes", "pinakes.bench.sql")
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """seconds = `a` · items^`b`; `residual`: root mean square of the logarithm, 0.1 is about 10 %."""
+    """seconds = `fixed` + `per_item` · items; `residual`: root mean square of the relative error."""
 
-    a: float
-    b: float
+    fixed: float
+    per_item: float
     residual: float
 
-    def at(self, items: int) -> float:
+    def at(self, items: float) -> float:
         """Seconds at that size."""
-        return float(self.a * items**self.b)
+        return self.fixed + self.per_item * items
 
 
 def fit(points: Sequence[tuple[int, float]]) -> Fit | None:
-    """The power law through `points` (items, seconds); None with fewer than two sizes."""
+    """The line nearest to `points` (items, seconds) by least squares; None with fewer than two sizes.
+
+    Neither part is negative: more items never take less time, so a falling line becomes a level one.
+    """
     if len({items for items, _ in points}) < 2:
         return None
-    x, y = np.log([items for items, _ in points]), np.log([seconds for _, seconds in points])
-    b, intercept = np.polyfit(x, y, 1)
-    residual = math.sqrt(float(np.mean((y - (intercept + b * x)) ** 2)))
-    return Fit(float(math.exp(intercept)), float(b), residual)
+    x, y = np.array(points, dtype=np.float64).T
+    per_item, fixed = np.polyfit(x, y, 1)
+    if per_item < 0:
+        fixed, per_item = np.mean(y), 0.0
+    elif fixed < 0:
+        fixed, per_item = 0.0, np.sum(x * y) / np.sum(x * x)
+    residual = math.sqrt(float(np.mean(((fixed + per_item * x) / y - 1) ** 2)))
+    return Fit(float(fixed), float(per_item), residual)
 
 
 def projection(scales: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What the refresh figures of several sizes say of larger ones."""
     found: dict[str, Any] = {}
     for name in ("refresh", "epoch"):
-        points = [
-            (scale["gallery"]["items"], seconds)
-            for scale in scales
-            if scale.get("refreshes")
-            for seconds in scale["refreshes"][name]["seconds"]
-        ]
+        measured = [scale for scale in scales if scale.get("refreshes")]
+        points = [(scale["gallery"]["items"], median(scale["refreshes"][name]["seconds"])) for scale in measured]
         law = fit(points)
         if law is not None:
             at = {str(items): round(law.at(items), 2) for items in PROJECTED}
-            found[name] = {"a": law.a, "b": round(law.b, 3), "residual": round(law.residual, 3), "seconds_at": at}
+            found[name] = {
+                "fixed_s": round(law.fixed, 4),
+                "per_item_us": round(law.per_item * 1e6, 4),
+                "residual": round(law.residual, 3),
+                "seconds_at": at,
+            }
     return found
 
 

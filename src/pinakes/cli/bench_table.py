@@ -28,7 +28,8 @@ def tables(results: dict[str, Any]) -> Iterator[RenderableType]:
         yield from _notes(scale)
     for name, law in results["projection"].items():
         at = ", ".join(f"{float(s):,.0f} s at {int(items):,}" for items, s in law["seconds_at"].items())
-        yield f"{name}: seconds grow with items^{law['b']:.2f} (residual {law['residual']:.2f}); projected {at} items"
+        line = f"{law['fixed_s']:.2f} s and {law['per_item_us']:.2f} µs an item, off by {law['residual']:.0%}"
+        yield f"{name}: {line}; {at} items"
 
 
 def _latencies(scale: dict[str, Any]) -> Table:

@@ -147,7 +147,13 @@ def refresh_curve(scales: Sequence[dict[str, Any]], projected: dict[str, Any]) -
             if name in projected:
                 law = projected[name]
                 along = np.geomspace(min(x), 5e7, 50)
-                axes.plot(along, law["a"] * along ** law["b"], linestyle="--", linewidth=1.2, color=colour)
+                axes.plot(
+                    along,
+                    law["fixed_s"] + law["per_item_us"] * 1e-6 * along,
+                    linestyle="--",
+                    linewidth=1.2,
+                    color=colour,
+                )
                 for items, seconds in law["seconds_at"].items():
                     axes.annotate(f"{seconds:,.1f} s", (int(items), seconds), fontsize=8, ha="right", va="bottom")
         axes.set(xscale="log", yscale="log", xlabel="items", ylabel="seconds")
