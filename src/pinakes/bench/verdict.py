@@ -50,7 +50,7 @@ class Judge:
     def judge(self, ask: Ask, given: Mapping[str, Given]) -> Given | None:
         """Counts who is wrong; the right answer, or None where nobody can say."""
         right = self._oracle(ask) if self.items is not None else _most(given.values())
-        if right is None:
+        if right is None and len(given) > 1:  # a single answer disputes with nobody; its page is held to the question
             self.disputed += 1
         for name, answered in given.items():
             self.checked[name] += 1
