@@ -63,6 +63,8 @@ class ApiRoute:
 
 
 _ADMINISTERING = (*_WRITING, errors.NotFound, errors.Conflict)
+# What `stats-public` may keep to administrators.
+_LOOKING = (errors.NotAuthenticated, errors.Forbidden, errors.StoreUnavailable)
 _SEARCHING = (*_READING, errors.QuerySyntax, errors.TooManyTerms, errors.TooManyRequests)
 
 # Before the routes whose last step is a number, which would take these names for one.
@@ -271,7 +273,12 @@ ROUTES: tuple[ApiRoute, ...] = (
         tags.read_tag,
         operation("One tag.", "Tag", path=(ID,), refusals=(*_READING, errors.NotFound)),
     ),
-    ApiRoute(cache.STATS, "GET", cache.stats, operation("What the result cache did and how it is.", "CacheStats")),
+    ApiRoute(
+        cache.STATS,
+        "GET",
+        cache.stats,
+        operation("What the result cache did and how it is.", "CacheStats", refusals=_LOOKING),
+    ),
     ApiRoute(
         cache.INVALIDATE,
         "POST",
@@ -293,7 +300,9 @@ ROUTES: tuple[ApiRoute, ...] = (
         view.STATS,
         "GET",
         view.stats,
-        operation("Policy, size, staleness and refreshes of the read model.", None, refusals=_READING),
+        operation(
+            "Policy, size, staleness and refreshes of the read model.", None, refusals=(*_READING, errors.Forbidden)
+        ),
     ),
     ApiRoute(
         view.REFRESH,
@@ -307,7 +316,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             later="Accepted; it goes on.",
         ),
     ),
-    ApiRoute(metrics.PATH, "GET", metrics.metrics, operation("Figures for Prometheus.", None)),
+    ApiRoute(metrics.PATH, "GET", metrics.metrics, operation("Figures for Prometheus.", None, refusals=_LOOKING)),
     ApiRoute("/healthz", "GET", health.healthz, operation("The process runs.", "Health")),
     ApiRoute(
         "/readyz",
