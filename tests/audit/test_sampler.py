@@ -14,7 +14,6 @@ from pinakes.settings import Settings
 from pinakes.store.pool import Pool
 from pinakes.worker.loop import running as worker
 
-pytest_plugins = ("api.conftest",)
 URL = "/api/v1/content/unified?tag_names=sunset"
 
 

@@ -15,7 +15,6 @@ from pinakes.store.roles import make_roles
 from pinakes.view.actions import change_policy
 from pinakes.worker.loop import running as worker
 
-pytest_plugins = ("api.conftest",)
 URL = "/api/v1/content/unified"
 
 

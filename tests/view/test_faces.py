@@ -85,7 +85,7 @@ def _authorization(settings: Settings, *scopes: str) -> dict[str, str]:
 
 async def test_refresh_over_http_needs_scope_admin(settings: Settings) -> None:
     async with running(settings) as client:
-        assert (await client.post(ROUTE)).status_code == 403
+        assert (await client.post(ROUTE)).status_code == 401
         refused = await client.post(ROUTE, headers=_authorization(settings, "content:admin"))
         assert refused.status_code == 403
         wrong = await client.post(ROUTE + "?wait=maybe", headers=_authorization(settings, "admin"))
