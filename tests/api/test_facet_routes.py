@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from api.application import ADA, BEN, Gallery, Tokens, assert_problem
-from cache.site_workers import Site, open_site
-from pinakes.api.app import create_app
+from cache.served import patient_site, served
+from cache.site_workers import Site
 from pinakes.settings import Settings
 
 UNIFIED = "/api/v1/content/unified"
@@ -85,20 +85,14 @@ async def test_what_is_wrong_is_said(client: httpx.AsyncClient, token: Tokens) -
 
 @pytest_asyncio.fixture
 async def site(settings: Settings) -> AsyncIterator[Site]:
-    async with open_site(settings.model_copy(update={"cache_timeout_ms": 1000, "cache_budget_ms": 4000})) as opened:
+    async with patient_site(settings) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
 async def cached(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(site.settings)
-    async with app.router.lifespan_context(app):
-        cache = app.state.pinakes.service.cache
-        while not cache.mirror.trusted():
-            await cache.mirror.look()
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gallery") as opened:
-            yield opened
+    async with served(site) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(

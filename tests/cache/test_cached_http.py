@@ -13,8 +13,8 @@ import pytest_asyncio
 import zstandard
 
 from api.application import Tokens
-from cache.site_workers import Site, open_site
-from pinakes.api.app import create_app
+from cache.served import patient_site, served
+from cache.site_workers import Site
 from pinakes.settings import Settings
 
 URL = "/api/v1/content/unified"
@@ -23,20 +23,14 @@ TAG = f"{URL}?tag=3&tag_match=all"
 
 @pytest_asyncio.fixture
 async def site(settings: Settings) -> AsyncIterator[Site]:
-    async with open_site(settings.model_copy(update={"cache_timeout_ms": 1000, "cache_budget_ms": 4000})) as opened:
+    async with patient_site(settings) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
 async def client(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(site.settings)
-    async with app.router.lifespan_context(app):
-        cache = app.state.pinakes.service.cache
-        while not cache.mirror.trusted():
-            await cache.mirror.look()
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gallery", headers=IDENTITY) as opened:
-            yield opened
+    async with served(site, IDENTITY) as opened:
+        yield opened
 
 
 IDENTITY = {"accept-encoding": "identity"}
