@@ -34,7 +34,7 @@ from pinakes.settings import Settings
 from pinakes.store.compiler import VIEW_COLUMNS, Compiler
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
-from pinakes.view.reading import DEFAULT_STALENESS_S, hydrate
+from pinakes.view.reading import followed_staleness_s, hydrate
 
 NAME = "index"
 
@@ -84,7 +84,7 @@ class IndexEngine:
         trace = trace or Trace()
         cursor = self.cursor_of(query, formula)
         state = await self._reader.state(connection)
-        allowed = self._settings.max_staleness_seconds or DEFAULT_STALENESS_S
+        allowed = followed_staleness_s(self._settings)
         if not at_any_age and state.age_s > allowed:
             raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
         trace.mark("state")

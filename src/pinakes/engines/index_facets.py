@@ -25,7 +25,7 @@ from pinakes.query.formula import Formula
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
-from pinakes.view.reading import DEFAULT_STALENESS_S
+from pinakes.view.reading import followed_staleness_s
 
 SMALL_CATEGORY = 2000
 GREATEST = 3000
@@ -53,7 +53,7 @@ class IndexFacets:
                 or too many documents are in doubt.
         """
         state = await self._engine.reader.state(connection)
-        allowed = self._settings.max_staleness_seconds or DEFAULT_STALENESS_S
+        allowed = followed_staleness_s(self._settings)
         if not at_any_age and state.age_s > allowed:
             raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
         return await facets(self._engine, connection, formula, limit=asked.limit, category=asked.category, state=state)

@@ -31,7 +31,7 @@ from pinakes.query.item import Item, Page
 from pinakes.query.order import SortValue, sort_value
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
-from pinakes.view.reading import DEFAULT_STALENESS_S
+from pinakes.view.reading import followed_staleness_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class QuickIndex:
         )  # fmt: skip
 
     def _is_young(self, moment: Any) -> bool:
-        allowed = self._settings.max_staleness_seconds or DEFAULT_STALENESS_S
+        allowed = followed_staleness_s(self._settings)
         age_s: float = (moment["now"] - moment["at"]).total_seconds()
         return age_s <= allowed
 

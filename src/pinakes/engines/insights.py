@@ -24,7 +24,7 @@ from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.view.epoch import Epoch
-from pinakes.view.reading import DEFAULT_STALENESS_S, hold, max_staleness_s
+from pinakes.view.reading import followed_staleness_s, hold, max_staleness_s
 
 T = TypeVar("T")
 
@@ -170,7 +170,7 @@ class IndexInsights:
     async def _state(self, connection: Connection, *, at_any_age: bool) -> State:
         state = await self._engine.reader.state(connection)
         if not at_any_age:
-            _young(state.age_s, self._settings.max_staleness_seconds or DEFAULT_STALENESS_S)
+            _young(state.age_s, followed_staleness_s(self._settings))
         return state
 
 

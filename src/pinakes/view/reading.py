@@ -37,6 +37,11 @@ async def hold(connection: Connection) -> Epoch:
     return as_epoch(row)
 
 
+def followed_staleness_s(settings: Settings) -> float:
+    """The age, in seconds, up to which `auto` asks what follows the epochs as they come, such as the bitmap index."""
+    return settings.max_staleness_seconds or DEFAULT_STALENESS_S
+
+
 def max_staleness_s(settings: Settings, state: Epoch) -> float:
     """How old the read model may be before `auto` turns away from it."""
     if settings.max_staleness_seconds is not None:
