@@ -58,7 +58,7 @@ async def session(settings: Settings, name: str = "pinakes applier") -> AsyncIte
 async def _close(connection: asyncpg.Connection[Any]) -> None:
     try:
         await connection.close(timeout=2)
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except PASSING:
         connection.terminate()
 
 
@@ -77,5 +77,9 @@ async def alone(connection: Connection, *, wait: bool) -> AsyncIterator[bool]:
         yield held
     finally:
         if held and not connection.is_closed():
-            await connection.execute("SET idle_session_timeout = 0")
-            await connection.execute("SELECT pg_advisory_unlock($1, $2)", *_LOCK)
+            try:
+                await connection.execute("SET idle_session_timeout = 0")
+                await connection.execute("SELECT pg_advisory_unlock($1, $2)", *_LOCK)
+            except PASSING:
+                # The server has ended the session, or is about to: the lock goes with the connection.
+                connection.terminate()
