@@ -104,6 +104,14 @@ class ContentService:
         """What suggests tags; it takes a connection in a snapshot."""
         return self._suggester
 
+    def start(self) -> None:
+        """Begins to read what requests are answered from beside the database: the names of tags."""
+        self._names.start()
+
+    async def settled(self) -> None:
+        """Returns when nothing runs beside the requests any more."""
+        await self._names.settled()
+
     async def close(self) -> None:
         """Ends what runs beside the requests."""
         await self._names.stop()

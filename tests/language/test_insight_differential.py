@@ -20,7 +20,8 @@ from pinakes.engines.histogram import histogram
 from pinakes.engines.names import Names
 from pinakes.engines.overlap import TableOverlap
 from pinakes.engines.related import related
-from pinakes.engines.suggest import Suggester, one_error_away
+from pinakes.engines.suggest import Suggester
+from pinakes.engines.typo import one_error_away
 from pinakes.errors import NotFound
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery, to_formula, visible_to
@@ -80,7 +81,10 @@ def _begin(typed: str) -> set[int]:
 async def test_suggestions_are_the_most_used_of_those_begun(
     many: bool, world: tuple[Gallery, GalleryQuery], seed: int, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`many`: counts are those of a while ago, and changed names may be too many to keep beside the others."""
+    """Whatever the process holds of the names meanwhile.
+
+    `many`: counts are those of a while ago, and changed names may be too many to keep beside the others.
+    """
     gallery, query = world
     rng = Random(seed)
     monkeypatch.setattr(endings, "OVERLAY", rng.choice((0, 2, 2000)))
@@ -93,6 +97,8 @@ async def test_suggestions_are_the_most_used_of_those_begun(
         await store(pool, Gallery(gallery.items[:2]))
         async with snapshot(pool, 5000) as conn:
             await suggester.suggest(conn, "s", visible_to(None), 3)
+        if rng.random() < 0.8:
+            await held_names.settled()
     await store(pool, gallery)
     if rng.random() < 0.7:
         await pool.execute("SELECT fold_tag_counts()")

@@ -77,6 +77,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         journal.start()
         service = ContentService(pool, settings, cache, bell, figures)
         stack.push_async_callback(service.close)
+        service.start()
         announcer = Announcer(settings)
         stack.push_async_callback(announcer.stop)
         parser, rate_limit = QueryParser(settings), RateLimit(settings)

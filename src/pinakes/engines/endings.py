@@ -1,8 +1,8 @@
 """Endings: every name and alias of a tag from each of its words on, sorted, so that one beginning is one stretch.
 
 A typed text begins exactly the endings from itself until the last text that begins with it: two binary
-searches. 140,000 tags have some 350,000 endings, 60 MB here. A change of a few tags is kept beside
-the sorted whole until there are `OVERLAY` of them.
+searches. 140,000 tags have some 350,000 endings, 60 MB here. Changes of a few tags are kept beside
+the sorted whole, sorted too, until all are loaded anew: after `OVERLAY` of them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ OVERLAY = 2000
 FIRST = 8192
 """Endings of the most used tags that stand for all where nothing is typed yet; no tag has more than eight."""
 
-# Beyond every character that stands in a word.
-_LAST = "\U0010ffff"
+LAST = "\U0010ffff"
+"""Beyond every character that stands in a word."""
 
 
 class Endings:
@@ -36,8 +36,11 @@ class Endings:
         self._live = np.ones(len(texts), bool)
         self._weights = np.zeros(len(texts), np.int64)
         self._numbers, self._which = np.unique(tags, return_inverse=True)
+        self._by_tag = np.argsort(tags, kind="stable")
         self._first = np.arange(min(len(texts), FIRST))
-        self._changed: dict[int, list[tuple[str, str]]] = {}
+        self._changed: set[int] = set()
+        self._beside: list[tuple[str, int, str]] = []
+        self._beside_texts: list[str] = []
         self._counted = (np.empty(0, np.int64), np.empty(0, np.int64))
 
     @property
@@ -47,56 +50,45 @@ class Endings:
 
     def change(self, tags: Mapping[int, list[tuple[str, str]]]) -> None:
         """These tags have these endings (ending, alias) now, and no others."""
-        for tag, endings in tags.items():
-            if tag not in self._changed:
-                self._live[self._tags == tag] = False
-            self._changed[tag] = endings
+        for tag in tags.keys() - self._changed:
+            low, high = np.searchsorted(self._tags, (tag, tag + 1), sorter=self._by_tag)
+            self._live[self._by_tag[low:high]] = False
+        self._changed |= tags.keys()
+        others = [each for each in self._beside if each[1] not in tags]
+        self._beside = sorted(others + [(text, tag, alias) for tag, own in tags.items() for text, alias in own])
+        self._beside_texts = [text for text, _, _ in self._beside]
 
     def weigh(self, tags: Numbers, counts: Numbers) -> None:
         """How many items each of `tags`, ascending, is on; any other is on none."""
         self._counted = (tags, counts)
-        self._weights = self._weights_of(self._numbers)[self._which]
+        weights = self._weights_of(self._numbers)[self._which]
         if len(self._texts) > FIRST:
-            self._first = np.argpartition(-self._weights, FIRST)[:FIRST]
+            self._first = np.argpartition(-weights, FIRST)[:FIRST]
+        self._weights = weights
 
     def begun(self, beginnings: Collection[str]) -> Begun:
         """Whatever begins with one of these; of what begins with nothing at all, the most used."""
         if "" in beginnings:
             places = self._first
         else:
-            spans = [span for begun in beginnings if (span := self._span(begun))]
+            spans = [span for begun in beginnings if (span := _span(self._texts, begun))]
             places = np.concatenate([np.empty(0, np.int64), *(np.arange(each.start, each.stop) for each in spans)])
         places = places[self._live[places]]
-        beside = [
-            (tag, alias)
-            for tag, endings in self._changed.items()
-            for ending, alias in endings
-            if any(ending.startswith(begun) for begun in beginnings)
-        ]
-        added = np.array([tag for tag, _ in beside], np.int64)
+        beside = self._beside_begun(beginnings)
+        added = np.array([tag for _, tag, _ in beside], np.int64)
         return Begun(
             np.concatenate([self._tags[places], added]),
             np.concatenate([self._weights[places], self._weights_of(added)]),
-            lambda place: self._aliases[places[place]] if place < len(places) else beside[place - len(places)][1],
+            lambda place: self._aliases[places[place]] if place < len(places) else beside[place - len(places)][2],
         )
 
     def reach(self, text: str) -> int:
         """How many of its letters some ending begins with."""
-        low, high = 0, len(self._texts)
-        if any(ending.startswith(text[:1]) for endings in self._changed.values() for ending, _ in endings):
-            return len(text)
-        for length in range(1, len(text) + 1):
-            low = bisect_left(self._texts, text[:length], low, high)
-            high = bisect_left(self._texts, text[:length] + _LAST, low, high)
-            if low == high:
-                return length - 1
-        return len(text)
+        return max(_reach(self._texts, text), _reach(self._beside_texts, text))
 
-    def _span(self, begun: str) -> range:
-        low = bisect_left(self._texts, begun)
-        if low == len(self._texts) or not self._texts[low].startswith(begun):
-            return range(0)
-        return range(low, bisect_left(self._texts, begun + _LAST, low))
+    def _beside_begun(self, beginnings: Collection[str]) -> list[tuple[str, int, str]]:
+        places = {place for begun in beginnings for place in _span(self._beside_texts, begun)} if self._beside else ()
+        return [self._beside[place] for place in sorted(places)]
 
     def _weights_of(self, tags: Numbers) -> Numbers:
         known, counts = self._counted
@@ -104,6 +96,25 @@ class Endings:
             return np.zeros(len(tags), np.int64)
         place = np.minimum(np.searchsorted(known, tags), len(known) - 1)
         return np.where(known[place] == tags, counts[place], 0)
+
+
+def _span(texts: Sequence[str], begun: str) -> range:
+    """The places of the `texts` that begin so."""
+    low = bisect_left(texts, begun)
+    if low == len(texts) or not texts[low].startswith(begun):
+        return range(0)  # most texts of a typing error
+    return range(low, bisect_left(texts, begun + LAST, low))
+
+
+def _reach(texts: Sequence[str], text: str) -> int:
+    """How many letters of `text` one of `texts`, ascending, begins with."""
+    low, high = 0, len(texts)
+    for length in range(1, len(text) + 1):
+        low = bisect_left(texts, text[:length], low, high)
+        high = bisect_left(texts, text[:length] + LAST, low, high)
+        if low == high:
+            return length - 1
+    return len(text)
 
 
 class Begun:

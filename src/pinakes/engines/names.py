@@ -1,7 +1,10 @@
 """Names: what a process holds of the names of tags, so that suggestions need not ask for them.
 
-Loaded once, some 0.3 s for 140,000 tags; from then on each request learns in its own snapshot which
-tags were renamed, made or removed since (`tag_name_changes`), so nobody is suggested yesterday's names.
+Loaded beside the requests when a server starts, some 0.3 s for 140,000 tags; from then on each request
+learns in its own snapshot which tags were renamed, made or removed since (`tag_name_changes`), so nobody
+is suggested yesterday's names. After many changes all are loaded again, beside the requests too. Where
+there are none yet, or more changed than can be kept beside them, a request asks PostgreSQL for the
+names with its beginning.
 
 Counts weigh which tags are tried first; whatever is shown is counted anew. Of few tags they are read
 in the request's snapshot and are upper bounds of what anybody can see; of many they are up to
@@ -12,14 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
-import numpy as np
-
-from pinakes.engines.endings import OVERLAY, Endings, Numbers
-from pinakes.store.pool import Connection, Pool
-from pinakes.store.queries import load
+from pinakes.engines import endings as kept
+from pinakes.engines import names_read
+from pinakes.engines.endings import Begun, Endings
+from pinakes.engines.typo import one_error_away
+from pinakes.errors import StoreError
+from pinakes.store.pool import Connection, Pool, translate_errors
 
 FEW_TAGS = 3000
 """Up to so many endings counts are read by every request: 2 ms."""
@@ -28,10 +34,51 @@ COUNTS_S = 10.0
 KEPT_S = 12 * 3600.0
 """Changes are kept for a day; names not brought up to date for half of one are loaded anew."""
 
-# array_send: dimensions, flags, type, length and lower bound; then for each value its size and itself.
-_HEADER = 20
+_log = logging.getLogger(__name__)
 
-_SQL = load("suggest")
+
+class Known(Protocol):
+    """The names of one snapshot."""
+
+    async def begun(self, text: str) -> Begun:
+        """Those that begin with `text`; with an empty one, the most used."""
+        ...
+
+    async def nearly(self, text: str) -> Begun:
+        """Those that begin with a text one error away from it."""
+        ...
+
+
+class Held:
+    """Names out of the process."""
+
+    def __init__(self, endings: Endings) -> None:
+        self._endings = endings
+
+    async def begun(self, text: str) -> Begun:
+        """Those that begin with `text`; with an empty one, the most used."""
+        return self._endings.begun((text,))
+
+    async def nearly(self, text: str) -> Begun:
+        """Those that begin with a text one error away from it."""
+        # An error further on leaves a beginning that no name has.
+        return self._endings.begun(one_error_away(text, self._endings.reach(text)))
+
+
+class Asked:
+    """Names out of PostgreSQL: 20 ms for a letter that ten thousand names begin with."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def begun(self, text: str) -> Begun:
+        """Those that begin with `text`; with an empty one, the most used."""
+        return (await names_read.beginning(self._connection, (text,))).begun((text,))
+
+    async def nearly(self, text: str) -> Begun:
+        """Those that begin with a text one error away from it."""
+        texts = one_error_away(text)
+        return (await names_read.beginning(self._connection, texts)).begun(texts)
 
 
 class Names:
@@ -45,78 +92,83 @@ class Names:
         self._few = True
         self._read_at = 0.0
         self._counted_at = 0.0
-        self._loading = asyncio.Lock()
-        self._counting: asyncio.Task[None] | None = None
+        self._beside: dict[str, asyncio.Task[None]] = {}
 
-    async def current(self, connection: Connection) -> Endings:
-        """The names as of the snapshot of `connection`, or a later one."""
-        if self._endings is None or self._endings.overgrown or self._clock() - self._read_at > KEPT_S:
-            async with self._loading:
-                if self._endings is None or self._endings.overgrown or self._clock() - self._read_at > KEPT_S:
-                    return await self._load(connection)
-        endings = await self._catch_up(connection)
-        if self._few:
-            endings.weigh(*await _counts(connection))
-        elif self._clock() - self._counted_at > COUNTS_S and (self._counting is None or self._counting.done()):
-            self._counting = asyncio.create_task(self._count(), name="counts of tags")
-        return endings
+    def start(self) -> None:
+        """Begins to load the names, unless that goes on already."""
+        self._begin("names of tags", self._load)
+
+    async def settled(self) -> None:
+        """Returns when nothing runs beside the requests any more."""
+        while running := [task for task in self._beside.values() if not task.done()]:
+            await asyncio.wait(running)
 
     async def stop(self) -> None:
         """Ends what runs beside the requests."""
-        if self._counting is not None:
-            self._counting.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._counting
+        for task in self._beside.values():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
-    async def _load(self, connection: Connection) -> Endings:
-        row = await connection.fetchrow(_SQL["endings"])
-        assert row is not None, "an aggregate is always one row"
-        tags = _numbers(row["tags"], 4)
-        texts = row["endings"].split("\n") if len(tags) else []
-        endings = Endings(texts, tags, row["aliases"].split("\n") if len(tags) else [])
-        endings.weigh(*await _counts(connection))
-        self._endings, self._snapshot, self._few = endings, row["snapshot"], len(texts) <= FEW_TAGS
-        self._read_at = self._counted_at = self._clock()
-        return endings
+    async def current(self, connection: Connection) -> Known:
+        """The names as of the snapshot of `connection`, or a later one."""
+        if self._endings is not None and self._clock() - self._read_at > KEPT_S:
+            self._endings = None
+        endings = self._endings and await self._catch_up(connection)
+        if endings is None or endings.overgrown:
+            self.start()
+        if endings is None:
+            return Asked(connection)
+        if self._few:
+            endings.weigh(*await names_read.counts(connection))
+        elif self._clock() - self._counted_at > COUNTS_S:
+            self._begin("counts of tags", self._count)
+        return Held(endings)
 
-    async def _catch_up(self, connection: Connection) -> Endings:
+    async def _catch_up(self, connection: Connection) -> Endings | None:
+        """The endings with what changed; None where that is too much."""
         while True:
             endings, known = self._endings, self._snapshot
-            assert endings is not None
-            rows = await connection.fetch(_SQL["changed"], known, 2 * OVERLAY)
-            if rows:
-                now = await connection.fetchval(_SQL["snapshot"])
+            if endings is None:
+                return None
+            most = 2 * kept.OVERLAY + 1
+            change = await names_read.changed(connection, known, most)
             if self._endings is not endings or self._snapshot != known:
                 continue  # somebody else was faster
             self._read_at = self._clock()
-            if rows:
-                changed: dict[int, list[tuple[str, str]]] = {row["tag_id"]: [] for row in rows}
-                for row in rows:
-                    if row["ending"] is not None:
-                        changed[row["tag_id"]].append((row["ending"], row["alias"]))
-                if len(changed) == 2 * OVERLAY:
-                    return await self._load(connection)
-                endings.change(changed)
+            if change is not None:
+                tags, now = change
+                if len(tags) == most:
+                    self._endings = None
+                    return None
+                endings.change(tags)
                 self._snapshot = now
             return endings
 
+    async def _load(self) -> None:
+        async with self._pool.acquire() as connection:
+            endings, snapshot, size = await names_read.whole(connection)
+        # Nothing is lost of what changed meanwhile: the next request asks for all since this snapshot.
+        self._endings, self._snapshot, self._few = endings, snapshot, size <= FEW_TAGS
+        self._read_at = self._counted_at = self._clock()
+
     async def _count(self) -> None:
         async with self._pool.acquire() as connection:
-            tags, counts = await _counts(connection)
-        if self._endings is not None:
-            self._endings.weigh(tags, counts)
+            tags, counts = await names_read.counts(connection)
+        endings = self._endings
+        if endings is not None:
+            await asyncio.to_thread(endings.weigh, tags, counts)
         self._counted_at = self._clock()
 
+    def _begin(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs `work` beside the requests, unless it does."""
+        running = self._beside.get(what)
+        if running is None or running.done():
+            self._beside[what] = asyncio.create_task(self._tried(what, work), name=what)
 
-async def _counts(connection: Connection) -> tuple[Numbers, Numbers]:
-    row = await connection.fetchrow(_SQL["counts"])
-    assert row is not None, "an aggregate is always one row"
-    return _numbers(row["tags"], 4), _numbers(row["items"], 8)
-
-
-def _numbers(sent: bytes | None, size: int) -> Numbers:
-    """The values of `array_send`, of `size` bytes each."""
-    if sent is None:
-        return np.empty(0, np.int64)
-    values = np.frombuffer(sent, np.dtype([("size", ">i4"), ("value", f">i{size}")]), offset=_HEADER)
-    return values["value"].astype(np.int64)
+    async def _tried(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            with translate_errors():
+                await work()
+        except StoreError as error:
+            _log.warning("%s could not be read, the next suggestion asks again: %s", what, error.detail)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from string import ascii_lowercase, digits
 
 from pinakes.engines.endings import Begun
 from pinakes.engines.names import Names
@@ -35,7 +34,6 @@ MOST_TRIED = 1000
 MANY = 100
 """So many tags at most are counted at once, whatever their weight."""
 
-_LETTERS = ascii_lowercase + digits + " "
 _SQL = load("suggest")
 
 
@@ -64,8 +62,8 @@ class Suggester:
     async def suggest(self, connection: Connection, typed: str, formula: Formula, limit: int) -> list[Suggestion]:
         """At most `limit` tags for what was `typed`, those on most hits of `formula` first."""
         begun = " ".join(words(typed))[:MAX_TYPED]
-        endings = await self._names.current(connection)
-        exact = endings.begun((begun,))
+        known = await self._names.current(connection)
+        exact = await known.begun(begun)
         few = None
         if len(exact.tags) > MANY and _narrowed(formula):
             few = await self._overlap.of_few(connection, formula)
@@ -74,10 +72,9 @@ class Suggester:
         counts = await self._counts(connection, formula, exact, limit, few)
         found = await _listed(connection, exact, counts, limit, typo=False)
         if len(found) < limit and SHORTEST_TYPO <= len(begun) <= LONGEST_TYPO:
-            # An error further on leaves a beginning that no name has.
-            nearly = endings.begun(one_error_away(begun, endings.reach(begun)))
-            known = set(exact.tags.tolist())
-            counts = await self._counts(connection, formula, nearly, limit - len(found), few, without=known)
+            nearly = await known.nearly(begun)
+            others = set(exact.tags.tolist())
+            counts = await self._counts(connection, formula, nearly, limit - len(found), few, without=others)
             found += await _listed(connection, nearly, counts, limit - len(found), typo=True)
         return found
 
@@ -131,16 +128,3 @@ async def _listed(
         )
         for row in ranked
     ]
-
-
-def one_error_away(text: str, until: int | None = None) -> set[str]:
-    """The texts one letter more, less or other than `text`, or with two of its letters exchanged.
-
-    `until`: with the error at that letter, counted from 0, or before.
-    """
-    cuts = [(text[:at], text[at:]) for at in range((len(text) if until is None else until) + 1)]
-    less = {head + tail[1:] for head, tail in cuts if tail}
-    exchanged = {head + tail[1] + tail[0] + tail[2:] for head, tail in cuts if len(tail) > 1}
-    other = {head + letter + tail[1:] for head, tail in cuts if tail for letter in _LETTERS}
-    more = {head + letter + tail for head, tail in cuts for letter in _LETTERS}
-    return {each for each in less | exchanged | other | more if each.strip() == each} - {text}

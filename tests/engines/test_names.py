@@ -1,0 +1,126 @@
+"""Names in the process: read beside the requests, which meanwhile ask PostgreSQL and say the same."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from engines.hot_paths import watched
+from pinakes.engines import endings
+from pinakes.engines.names import KEPT_S, Names
+from pinakes.engines.overlap import TableOverlap
+from pinakes.engines.suggest import Suggester
+from pinakes.query.gallery_query import visible_to
+from pinakes.query.sources import SOURCES
+from pinakes.settings import Settings
+from pinakes.store import aliases, content
+from pinakes.store.content import Author, Draft
+from pinakes.store.pool import Pool, open_pool, snapshot
+
+TYPED = ("", "s", "su", "sunset", "sunest", "dusk", "over the", "xyzzy", "seaa")
+TAGS = ("sunset", "sunrise", "sea", "stormy sea", "bridge over the sea", "Über")
+
+
+@pytest_asyncio.fixture
+async def gallery(pool: Pool) -> None:
+    async with pool.acquire() as conn:
+        await conn.execute("INSERT INTO users (id, username) VALUES (1, 'ada')")
+        for place, tag in enumerate(TAGS):
+            for _ in range(place + 1):
+                await content.create(conn, SOURCES[place % 2], Draft(title="x", tags=(tag,)), Author(1))
+        await aliases.put(conn, {"dusk": "sunset"})
+
+
+@pytest_asyncio.fixture
+async def one(settings: Settings, gallery: None) -> AsyncIterator[Pool]:
+    """A pool of one connection, which can be watched."""
+    pool = await open_pool(settings, max_size=1)
+    yield pool
+    await pool.close()
+
+
+async def said(suggester: Suggester, pool: Pool, typed: str) -> list[tuple[str, int, str | None, bool]]:
+    async with snapshot(pool, 5000) as conn:
+        found = await suggester.suggest(conn, typed, visible_to(None), 10)
+    return [(each.tag.name, each.count, each.alias, each.typo) for each in found]
+
+
+async def renamed(pool: Pool, how: str) -> None:
+    await pool.execute("UPDATE tags SET name = name || $1::text", how)
+
+
+async def test_a_process_without_names_suggests_what_it_suggests_with_them(pool: Pool, gallery: None) -> None:
+    before = [await said(Suggester(Names(pool), TableOverlap()), pool, typed) for typed in TYPED]
+    names = Names(pool)
+    names.start()
+    await names.settled()
+    suggester = Suggester(names, TableOverlap())
+    assert [await said(suggester, pool, typed) for typed in TYPED] == before
+    assert [bool(found) for found in before] == [True] * 7 + [False, True]
+    await names.stop()
+
+
+async def test_names_are_loaded_beside_the_requests_and_once(one: Pool) -> None:
+    names = Names(one)
+    suggester = Suggester(names, TableOverlap())
+    async with watched(one) as first:
+        async with snapshot(one, 5000) as conn:
+            # The one connection is ours: nothing could be loaded beside us.
+            await suggester.suggest(conn, "su", visible_to(None), 10)
+        assert loads(first.texts) == (0, 1)
+        await names.settled()
+    async with watched(one) as later:
+        for typed in TYPED:
+            await said(suggester, one, typed)
+        await names.settled()
+    assert loads(first.texts) == (1, 1)
+    assert loads(later.texts) == (0, 0)
+    await names.stop()
+
+
+async def test_after_many_changes_names_are_loaded_anew_beside_the_requests(
+    one: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings, "OVERLAY", 4)
+    names = Names(one)
+    names.start()
+    await names.settled()
+    suggester = Suggester(names, TableOverlap())
+    async with watched(one) as seen:
+        await renamed(one, " lit")  # so many that they are kept beside the others until the next load
+        assert [name for name, *_ in await said(suggester, one, "lit")] == [f"{tag} lit" for tag in reversed(TAGS)]
+        assert loads(seen.texts) == (0, 0)
+        await names.settled()
+        assert loads(seen.texts) == (1, 0)
+        await one.execute("INSERT INTO tags (name) SELECT 'new ' || place FROM generate_series(1, 20) AS place")
+        await renamed(one, "!")  # too many to be kept
+        assert [name for name, *_ in await said(suggester, one, "lit")] == [f"{tag} lit!" for tag in reversed(TAGS)]
+        assert loads(seen.texts) == (1, 1)
+        await names.settled()
+        assert [name for name, *_ in await said(suggester, one, "lit")] == [f"{tag} lit!" for tag in reversed(TAGS)]
+    assert loads(seen.texts) == (2, 1)
+    await names.stop()
+
+
+async def test_names_of_half_a_day_ago_are_not_used(one: Pool) -> None:
+    now = 0.0
+    names = Names(one, clock=lambda: now)
+    names.start()
+    await names.settled()
+    suggester = Suggester(names, TableOverlap())
+    now = KEPT_S + 1
+    await renamed(one, "!")
+    await one.execute("DELETE FROM tag_name_changes")
+    assert [name for name, *_ in await said(suggester, one, "sunset")] == ["sunset!"]
+    await names.settled()
+    assert [name for name, *_ in await said(suggester, one, "sunset")] == ["sunset!"]
+    await names.stop()
+
+
+def loads(texts: list[str]) -> tuple[int, int]:
+    """How often all names were loaded, and how often PostgreSQL was asked for those with some beginning."""
+    return sum("sorted.ending" in text for text in texts), sum(
+        "found.ending" in text or "own.ending, own.tag_id, own.alias, counted" in text for text in texts
+    )
