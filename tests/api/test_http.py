@@ -236,7 +236,7 @@ async def test_health_and_readiness(client: httpx.AsyncClient, pool: Pool) -> No
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     ready = (await client.get("/readyz")).json()
     assert ready.pop("parts").keys() == {"postgresql", "schema", "redis", "cache"}
-    assert ready == {"status": "ok"}
+    assert ready == {"status": "ok", "warnings": []}
     await pool.execute("DELETE FROM alembic_version")
     problem = assert_problem(await client.get("/readyz"), 503, "PK401")
     assert problem["parts"] == {"postgresql": "ok", "schema": "failed", "redis": "ok", "cache": "degraded"}
@@ -253,6 +253,7 @@ async def test_redis_that_is_gone_is_named_by_readiness_and_by_nothing_else(
         assert ready == {
             "status": "degraded",
             "parts": {"postgresql": "ok", "schema": "ok", "redis": "failed", "cache": "degraded"},
+            "warnings": [],
         }
         assert "127.0.0.1" not in str(ready)
 

@@ -20,6 +20,8 @@ from api.test_server import free_port
 from faults.proxy import Proxy, postgres_socket, through
 from pinakes.settings import Settings
 from pinakes.store.pool import Pool, open_pool
+from pinakes.view.build import build
+from pinakes.view.session import session
 
 URL = "/api/v1/content/unified"
 PATIENCE_S = 120
@@ -75,10 +77,12 @@ async def test_a_service_may_start_before_its_database_and_outlive_it(
 
 
 @asynccontextmanager
-async def serve(settings: Settings, port: int = 0) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, list[str]]]:
+async def serve(
+    settings: Settings, port: int = 0, *options: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, list[str]]]:
     """`pinakes serve` as a person runs it, and where it answers."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pinakes.cli.main", "serve", "--port", str(port),
+        sys.executable, "-m", "pinakes.cli.main", "serve", "--port", str(port), *options,
         env={**os.environ, **settings.environment()},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -140,6 +144,37 @@ async def test_serve_waits_for_its_database_and_says_so(settings: Settings, prox
             assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
     finally:
         await proxy.refuse()
+
+
+async def test_a_read_model_nobody_keeps_is_named_at_the_start_and_by_readiness(
+    settings: Settings, gallery: Gallery, pool: Pool
+) -> None:
+    """A warning, not a failure; and `--worker` mends it."""
+    async with serve(settings) as (_, url, said), httpx.AsyncClient(base_url=url) as client:
+        assert "There is no read model" in "".join(said)
+        assert (await ready(client, 200))["warnings"] == []
+    async with session(settings) as connection:
+        await build(connection, "incremental")
+    await pool.execute("UPDATE epoch SET at = now() - interval '1 hour'")
+    async with serve(settings) as (_, url, said), httpx.AsyncClient(base_url=url) as client:
+        assert "nobody seems to keep it: run `pinakes worker`, or `pinakes serve --worker`" in "".join(said)
+        told = await ready(client, 200)
+        assert told["status"] == "degraded"
+        assert re.search(r"The read model is 36\d\d s old", str(told["warnings"]))
+        assert (await client.get(URL)).json()["engine"] == "base"
+    async with serve(settings, 0, "--worker") as (process, url, said), httpx.AsyncClient(base_url=url) as client:
+        assert "nobody seems to keep it" not in "".join(said)
+        family = psutil.Process(process.pid).children(recursive=True)
+        family_lines = [" ".join(each.cmdline()) for each in family]
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ready(client, 200))["warnings"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            while (await client.get(URL, params={"use_cache": "false"})).json()["engine"] == "base":  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    assert any("pinakes.cli.worker" in line for line in family_lines)
+    assert not any(each.is_running() for each in family)
 
 
 async def test_a_rolling_restart_under_load_loses_no_request(settings: Settings, gallery: Gallery) -> None:

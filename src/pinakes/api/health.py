@@ -1,9 +1,9 @@
 """Health: `/healthz` says the process runs, `/readyz` says it can answer.
 
 `/readyz` asks PostgreSQL, the schema version, and Redis where one is configured, each for a second
-at most. Without Redis every answer is still given and still right, only not from the cache: that is
-`degraded`, and no reason to send nobody here any more. Why a part is not ready stands in the log,
-not in the answer: it may name hosts.
+at most. Without Redis every answer is still given and still right, only not from the cache, and with a
+read model that nobody keeps from the tables: that is `degraded`, and no reason to send nobody here any
+more. Why a part is not ready stands in the log, not in the answer: it may name hosts.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from pinakes.cache.report import health as cache_health
 from pinakes.errors import PinakesError, StoreUnavailable
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import translate_errors
+from pinakes.view import reading
+from pinakes.view.epoch import read_epoch
 
 PATIENCE_S = 1.0
 _NEEDED = ("postgresql", "schema")
@@ -42,8 +44,10 @@ async def readyz(request: Request) -> Response:
     if failed:
         refusal = StoreUnavailable(f"Not ready: {', '.join(failed)}.", hint="The log says why.", parts=parts)
         return problem_response(refusal)
-    status = "degraded" if "failed" in parts.values() else "ok"
-    return Response(encode.to_json({"status": status, "parts": parts}), media_type="application/json")
+    warnings = await _warnings(state_of(request))
+    status = "degraded" if warnings or "failed" in parts.values() else "ok"
+    told = {"status": status, "parts": parts, "warnings": warnings}
+    return Response(encode.to_json(told), media_type="application/json")
 
 
 async def parts_of(state: State) -> dict[str, str]:
@@ -55,6 +59,17 @@ async def parts_of(state: State) -> dict[str, str]:
     if state.service.cache is not None:
         parts["cache"] = str(cache_health(state.service.cache)["state"])
     return parts
+
+
+async def _warnings(state: State) -> list[str]:
+    """What slows answers down and is no failure."""
+    try:
+        with translate_errors():
+            async with asyncio.timeout(PATIENCE_S), state.pool.acquire() as conn:
+                said = reading.warning(state.settings, await read_epoch(conn))
+    except (PinakesError, TimeoutError) as error:
+        said = f"The state of the read model could not be read: {type(error).__name__}."
+    return [] if said is None else [said]
 
 
 async def _try(name: str, check: Callable[[State], Awaitable[None]], state: State) -> str:

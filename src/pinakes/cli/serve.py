@@ -15,7 +15,9 @@ from pinakes.errors import StoreUnavailable
 from pinakes.settings import Settings
 from pinakes.store.bulk_seal import seal_unfinished
 from pinakes.store.migrate import require_head
-from pinakes.store.pool import open_pool, translate_errors
+from pinakes.store.pool import Pool, open_pool, translate_errors
+from pinakes.view import reading
+from pinakes.view.epoch import read_epoch
 
 PAUSE_S = 2.0
 """Between looks for a database that is not there yet."""
@@ -25,38 +27,42 @@ PAUSE_S = 2.0
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes any free one.  [default: 8000]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Web server processes.  [default: 1]")
+@click.option("--worker", is_flag=True, help="Run a worker beside it, which keeps the read model and its index.")
 @connection_options
-def command(settings: Settings, host: str | None, port: int | None, workers: int | None) -> None:
+def command(settings: Settings, host: str | None, port: int | None, workers: int | None, worker: bool) -> None:
     """Serve the gallery of a database until Ctrl-C.
 
     The schema must be the one this version needs: run `pinakes migrate` first. A database that is not
     there yet is waited for; until it is, every answer is 503. On Ctrl-C or SIGTERM, requests begun are
-    still answered.
+    still answered. Without `--worker`, a `pinakes worker` should run somewhere: a read model that nobody
+    keeps is not read once it is too old, and answers come from the tables.
     """
     given = {"host": host, "port": port, "workers": workers}
     chosen = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
-    run_async(_serve(chosen), exit_code=0)
+    run_async(_serve(chosen, with_worker=worker), exit_code=0)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, *, with_worker: bool) -> None:
     address = web.resolve(settings.host)
     claimed = await web.claim_port(address, settings.port)
     port = claimed.getsockname()[1]
     with claimed:
         async with connected(settings, on_status=status) as live:
-            there = await _prepared(live)
+            there = await _prepared(live, with_worker=with_worker)
             if live.cursor_secret is None:
                 status("cursor-secret is not set: cursors will end with this process")
             cursor_secret = live.cursor_secret or secrets.token_urlsafe(48)
             update = {"host": address, "port": port, "cursor_secret": cursor_secret}
             async with Children(live.model_copy(update=update)) as children:
+                if with_worker:
+                    await children.start("worker", "pinakes.cli.worker")
                 claimed.close()
                 await web.serving(children, address, port)
                 click.echo(f"Serving at {web.url(address, port)} (Ctrl-C ends it)")
-                await _watch(children, live, there=there)
+                await _watch(children, live, there=there, with_worker=with_worker)
 
 
-async def _prepared(settings: Settings) -> bool:
+async def _prepared(settings: Settings, *, with_worker: bool) -> bool:
     """Whether the database is there; then it is one to be served.
 
     Raises:
@@ -71,6 +77,8 @@ async def _prepared(settings: Settings) -> bool:
         with translate_errors():
             await require_head(pool)
             await seal_unfinished(pool, status)
+            if not with_worker:
+                await _warn(pool, settings)
     except StoreUnavailable as error:
         status(f"{error.detail}; answering 503 until it is there")
         return False
@@ -79,10 +87,20 @@ async def _prepared(settings: Settings) -> bool:
     return True
 
 
-async def _watch(children: Children, settings: Settings, *, there: bool) -> None:
+async def _warn(pool: Pool, settings: Settings) -> None:
+    """Says so where nobody keeps the read model."""
+    async with pool.acquire() as connection:
+        state = await read_epoch(connection)
+    if state.policy is None:
+        click.echo(f"There is no read model, so answers come from the tables: {reading.MEND} to have one.", err=True)
+    elif (said := reading.warning(settings, state)) is not None:
+        click.echo(said, err=True)
+
+
+async def _watch(children: Children, settings: Settings, *, there: bool, with_worker: bool) -> None:
     """Returns never; raises what ends the service, a database of another schema too."""
     watch = asyncio.ensure_future(children.watch())
-    waiting = asyncio.ensure_future(_until_prepared(settings, there=there))
+    waiting = asyncio.ensure_future(_until_prepared(settings, there=there, with_worker=with_worker))
     try:
         done, _ = await asyncio.wait({watch, waiting}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -94,7 +112,7 @@ async def _watch(children: Children, settings: Settings, *, there: bool) -> None
         await asyncio.gather(watch, waiting, return_exceptions=True)
 
 
-async def _until_prepared(settings: Settings, *, there: bool) -> None:
+async def _until_prepared(settings: Settings, *, there: bool, with_worker: bool) -> None:
     while not there:
         await asyncio.sleep(PAUSE_S)
-        there = await _prepared(settings)
+        there = await _prepared(settings, with_worker=with_worker)

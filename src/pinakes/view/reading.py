@@ -19,6 +19,7 @@ from pinakes.view.definition import COLUMNS
 from pinakes.view.epoch import Epoch, as_epoch, read_epoch
 
 DEFAULT_STALENESS_S = 30.0
+MEND = "run `pinakes worker`, or `pinakes serve --worker`"
 _SHOWN = tuple(column for column in COLUMNS if column not in {"source_type", "tags"})
 
 
@@ -51,6 +52,16 @@ def max_staleness_s(settings: Settings, state: Epoch) -> float:
     if state.policy == "event":
         return max(2 * settings.event_max_wait_seconds, DEFAULT_STALENESS_S)
     return DEFAULT_STALENESS_S
+
+
+def warning(settings: Settings, state: Epoch) -> str | None:
+    """What is to be said of a read model that is too old to be read, and how to mend it; None of any other."""
+    if state.policy is None or state.age_s <= max_staleness_s(settings, state):
+        return None
+    return (
+        f"The read model is {state.age_s:.0f} s old and nobody seems to keep it: {MEND}. "
+        "Until then engine auto does not read it, and answers come from the tables."
+    )
 
 
 async def hydrate(connection: Connection, keys: Sequence[tuple[int, int]]) -> list[Item]:
