@@ -22,6 +22,7 @@ from pinakes.worker.loop import running
 from read_models import differences, seed
 
 INSERT = "INSERT INTO content_items (title, creator_id) VALUES ('new', 1)"
+QUEUE_PAGES = "SELECT pg_relation_size('dirty') / 8192"
 
 
 @pytest_asyncio.fixture
@@ -258,3 +259,33 @@ async def test_the_change_log_is_forgotten_by_age(settings: Settings, connection
     await keeper.work(connection)
     await keeper_of(settings, change_log_seconds=60).step(connection)
     assert await connection.fetchval("SELECT count(*) FROM change_log") == 1
+
+
+async def _mark(connection: Connection, count: int) -> None:
+    """A queue of so many rows, in more than fifty pages."""
+    items = "INSERT INTO content_items (title, creator_id) SELECT 'n', 1 FROM generate_series(1, $1::integer)"
+    await connection.execute(items, count)
+    assert await connection.fetchval(QUEUE_PAGES) > 50
+
+
+async def test_a_queue_that_was_long_is_short_after_a_build(settings: Settings, connection: Connection) -> None:
+    """Every answer reads through its empty pages."""
+    await _mark(connection, 10_000)
+    await keeper_of(settings).prepare(connection)
+    assert await connection.fetchval(QUEUE_PAGES) < 5
+
+
+async def test_housekeeping_shortens_a_queue_that_was_long(
+    settings: Settings, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinakes.view.keeper.QUEUE_BYTES", 50 * 8192)
+    now = 0.0
+    keeper = Keeper(settings, clock=lambda: now)
+    await keeper.prepare(connection)
+    await _mark(connection, 10_000)
+    while await connection.fetchval("SELECT EXISTS (SELECT FROM dirty)"):
+        now += 1
+        await keeper.step(connection)
+    now += 60
+    await keeper.step(connection)
+    assert await connection.fetchval(QUEUE_PAGES) < 5

@@ -101,6 +101,7 @@ async def build(
         await connection.execute(epochs.SQL["announce"])
         await _exchange(connection, plain=plain, sleep=sleep)
     await connection.execute(SQL["vacuum"])
+    await connection.execute(SQL["shrink_queue"])
     return Built(epoch, items)
 
 

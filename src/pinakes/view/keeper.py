@@ -26,6 +26,7 @@ from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.view import epoch as epochs
 from pinakes.view.applier import Applied, Applier, is_dirty
+from pinakes.view.build import SQL as BUILD
 from pinakes.view.build import Progress, build, switch
 from pinakes.view.debounce import due_at
 from pinakes.view.definition import fingerprint
@@ -40,6 +41,10 @@ REBUILD_ROWS = 200_000
 REBUILD_SHARE = 0.5
 # Dead rows in the queue are read again at every epoch until they are swept.
 VACUUM_ROWS = 20_000
+# Answers ask whether anything waits, and read through the queue's empty pages to learn it: 0.1 ms for so many.
+QUEUE_BYTES = 2 << 20
+# Tried no oftener, because an old snapshot may be in the way for as long as it lasts.
+SHRINK_S = 60.0
 
 _SQL = load("keeper", "pinakes.view.sql")
 _log = logging.getLogger(__name__)
@@ -55,6 +60,7 @@ class Keeper:
     on_epoch: Callable[[Applied | Refreshed, float], None] = lambda _done, _seconds: None
     _touched: float = float("-inf")
     _kept_house: float = float("-inf")
+    _shrunk: float = float("-inf")
     _swept: int = 0
 
     def __post_init__(self) -> None:
@@ -174,6 +180,11 @@ class Keeper:
         await connection.execute(epochs.SQL["prune"], self.settings.change_log_seconds)
         await connection.execute(_SQL["fold_tag_counts"])
         await connection.execute(_SQL["sweep_name_changes"])
+        if self.clock() - self._shrunk < SHRINK_S:
+            return
+        if await connection.fetchval(_SQL["queue_bytes"]) > QUEUE_BYTES:
+            self._shrunk = self.clock()
+            await connection.execute(BUILD["shrink_queue"])
 
     @staticmethod
     async def _disown(connection: Connection, origin: str) -> None:

@@ -31,6 +31,11 @@ SELECT
 -- index: none
 VACUUM (TRUNCATE OFF, SKIP_LOCKED) dirty
 
+-- name: queue_bytes
+-- purpose: how much of the queue every reader of its first row may have to read through
+-- index: none
+SELECT pg_relation_size('dirty') + pg_relation_size('dirty_marks')
+
 -- name: fold_tag_counts
 -- purpose: moves the deltas writers left into the totals of tags
 -- index: tag_counts, primary key
