@@ -35,13 +35,13 @@ def check_pages(
     hits: BitMap,
     asked: tuple[SortField, SortOrder],
     *,
-    limit: int,
+    spare: int,
     sizes: tuple[int, ...],
 ) -> None:
     """Every page of several sizes, by rank, and the bracket of every position."""
     field, order = asked
     truth = ordered([items[doc] for doc in hits], field, order)
-    windows = Windows(source, hits, field, order, limit=limit)
+    windows = Windows(source, hits, field, order, spare=spare, whole=0)
     for size in sizes:
         for start in range(0, len(truth) + size, size):
             found = windows.around(range(start, start + size))
@@ -60,7 +60,7 @@ def check_pages(
 
 @given(galleries(), orders, st.integers(0, 24), st.sampled_from([0, 1, 3, 8]), st.integers(0, 2**24 - 1))
 def test_any_page_of_any_order(
-    gallery: Gallery, asked: tuple[SortField, SortOrder], fitted: int, limit: int, chosen: int
+    gallery: Gallery, asked: tuple[SortField, SortOrder], fitted: int, spare: int, chosen: int
 ) -> None:
     items = gallery.items
     hits = BitMap(doc for doc in range(len(items)) if chosen >> doc & 1)
@@ -69,7 +69,7 @@ def test_any_page_of_any_order(
         items,
         hits,
         asked,
-        limit=limit,
+        spare=spare,
         sizes=(1, 2, 5),
     )
 
@@ -105,7 +105,7 @@ def many_items(count: int, seed: int) -> tuple[Item, ...]:
 def test_pages_of_a_larger_gallery(asked: tuple[SortField, SortOrder], fitted: int, fine: bool) -> None:
     items = many_items(300, seed=fitted)
     hits = BitMap(doc for doc in range(len(items)) if Random(doc).random() < 0.7)
-    check_pages(index_of(items, codes_of(items[:fitted], fine=fine)), items, hits, asked, limit=10, sizes=(7, 40))
+    check_pages(index_of(items, codes_of(items[:fitted], fine=fine)), items, hits, asked, spare=10, sizes=(7, 40))
 
 
 @pytest.mark.parametrize("order", SORT_ORDERS)
@@ -113,13 +113,13 @@ def test_pages_of_a_larger_gallery(asked: tuple[SortField, SortOrder], fitted: i
 def test_ties_are_told_apart_by_identity(order: SortOrder, score: float | None) -> None:
     """A thousand equal scores, or missing ones, do not make a window of a thousand."""
     items = tuple(replace(item, quality_score=score) for item in many_items(1_000, seed=1))
-    windows = Windows(index_of(items), BitMap(range(1_000)), "quality_score", order, limit=10)
+    windows = Windows(index_of(items), BitMap(range(1_000)), "quality_score", order, spare=10, whole=10)
     for start in range(0, 1_000, 7):
-        assert len(windows.around(range(start, start + 7)).docs) <= 20
+        assert len(windows.around(range(start, start + 7)).docs) <= 7 + 2 * 10
 
 
 def test_a_page_beyond_the_end_is_empty() -> None:
     items = many_items(50, seed=1)
-    windows = Windows(index_of(items), BitMap(range(50)), "title", "asc", limit=10)
+    windows = Windows(index_of(items), BitMap(range(50)), "title", "asc", spare=10, whole=10)
     assert not windows.around(range(50, 75)).docs
     assert not windows.around(range(10**12, 10**12 + 25)).docs

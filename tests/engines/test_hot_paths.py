@@ -19,6 +19,7 @@ import pytest_asyncio
 from conftest import with_database
 from engines.hot_paths import Plan, plans, watched
 from pinakes.bench.gallery import BenchGallery, Law
+from pinakes.bitmap.window import SPARE
 from pinakes.cache import body
 from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
@@ -163,6 +164,31 @@ async def test_the_index_reads_its_page_by_document(gallery: Settings, one: Pool
     for plan in await _plans(one, "index", query, gallery, "stored.doc = ANY"):
         assert not plan.scanned_whole() & TABLES
         assert any(name.endswith("_doc") for name in plan.indexes())
+
+
+async def test_a_warm_page_is_not_planned_again_and_a_page_of_the_tables_is(
+    gallery: Settings, one: Pool, tags: Tags
+) -> None:
+    """Planning takes longer than reading a page by document; a kept plan for any tag is wrong for most."""
+    service = ContentService(one, gallery)
+    for _ in range(10):
+        await service.answer(GalleryQuery(), engine="index")
+        await service.answer(GalleryQuery(tags_all=(tags.frequent,)), engine="base")
+    kept = "SELECT sum(generic_plans)::integer FROM pg_prepared_statements WHERE statement LIKE $1"
+    async with one.acquire() as connection:
+        assert await connection.fetchval(kept, "%epoch.relation%stored.doc = ANY%") > 0
+        assert await connection.fetchval(kept, "%WITH hits%") == 0
+
+
+async def test_the_index_reads_few_rows_more_than_it_shows(gallery: Settings, one: Pool, tags: Tags) -> None:
+    service = ContentService(one, gallery)
+    for page in (1, 3, 7):
+        query = GalleryQuery(tags_all=(tags.frequent,), sort_field="title", page=page, page_size=20)
+        await service.answer(query, engine="index")
+        async with watched(one) as seen:
+            await service.answer(query, engine="index")
+        (asked,) = (each for each in seen.logged if "stored.doc = ANY" in each.query)
+        assert len(asked.args[0]) <= 20 + 2 * SPARE
 
 
 async def test_bitmaps_are_loaded_by_their_key(gallery: Settings, one: Pool, tags: Tags) -> None:

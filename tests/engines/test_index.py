@@ -90,12 +90,13 @@ async def test_pages_equal_the_oracles_whatever_happens_in_between(data: st.Data
     await gear.verify()
 
 
-@pytest.mark.parametrize("limit", [1, 7, 128])
+@pytest.mark.parametrize("spare", [1, 7, 128])
 @pytest.mark.parametrize("asked", [(field, order) for field in SORT_FIELDS for order in SORT_ORDERS])
 async def test_walking_all_cursors_is_one_full_sort(
-    gear: Gear, asked: tuple[SortField, SortOrder], limit: int, monkeypatch: pytest.MonkeyPatch
+    gear: Gear, asked: tuple[SortField, SortOrder], spare: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pinakes.engines.index_page.LIMIT", limit)
+    monkeypatch.setattr("pinakes.bitmap.window.SPARE", spare)
+    monkeypatch.setattr("pinakes.bitmap.window.WHOLE", spare)
     gallery = sample(40)
     await gear.begin(gallery)
     query = GalleryQuery(sort_field=asked[0], sort_order=asked[1], page_size=3, viewer=1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from galleries import Gallery, galleries, queries
 from index_gear import CODEC, Gear, put, sample
-from pinakes.engines import index_around, index_histogram
+from pinakes.bitmap import window
 from pinakes.engines.choice import EngineName, Engines
 from pinakes.engines.histogram import Histogram
 from pinakes.errors import NotFound, ReadModelNotReady
@@ -71,7 +71,8 @@ def _check(found: Histogram, hits: list[Item], asked: HistogramAsked) -> None:
 async def test_histograms_of_every_engine_count_every_hit_once(
     data: st.DataObject, gear: Gear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_histogram, "LIMIT", data.draw(st.sampled_from((1, 3, 64))))
+    for name in ("SPARE", "WHOLE"):
+        monkeypatch.setattr(window, name, data.draw(st.sampled_from((1, 3, 64))))
     gallery = await _changed(gear, data)
     engines = Engines(CODEC, gear.settings)
     for _ in range(6):
@@ -94,7 +95,8 @@ async def test_histograms_of_every_engine_count_every_hit_once(
 async def test_neighbours_of_every_engine_are_those_of_the_sorted_list(
     data: st.DataObject, gear: Gear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_around, "LIMIT", data.draw(st.sampled_from((1, 3, 64))))
+    for name in ("SPARE", "WHOLE"):
+        monkeypatch.setattr(window, name, data.draw(st.sampled_from((1, 3, 64))))
     gallery = await _changed(gear, data)
     engines = Engines(CODEC, gear.settings)
     rng = Random(data.draw(st.integers(0, 2**32)))

@@ -26,7 +26,7 @@ from pinakes.bitmap.codes import SortCode, cut_code, fill
 from pinakes.bitmap.evaluate import evaluate
 from pinakes.bitmap.segments import size_of
 from pinakes.bitmap.terms import ORDER_FIELDS, OrderField
-from pinakes.bitmap.window import Windows
+from pinakes.bitmap.window import SPARE, Windows
 from pinakes.query import formula as f
 from pinakes.query.formula import Formula, Term
 from pinakes.query.gallery_query import SORT_FIELDS, visible_to
@@ -133,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--docs", type=int, default=10_000_000)
     parser.add_argument("--queries", type=int, default=400)
-    parser.add_argument("--limit", type=int, default=128)
+    parser.add_argument("--spare", type=int, default=SPARE)
     options = parser.parse_args(arguments)
     source = SyntheticSource(options.docs)
     spent: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -151,7 +151,7 @@ def main(arguments: list[str] | None = None) -> None:
             began = time.perf_counter()
             hits = evaluate(formula, source).possible
             middle = time.perf_counter()
-            found = Windows(source, hits, field, order, limit=options.limit).around(range(start, start + 25))  # type: ignore[arg-type]
+            found = Windows(source, hits, field, order, spare=options.spare).around(range(start, start + 25))  # type: ignore[arg-type]
             best = [min(best[0], middle - began), min(best[1], time.perf_counter() - middle)]
         sizes.append(len(found.docs))
         for key in (("all", "total"), (kind, "total"), (where, "total"), (field, "total")):

@@ -1,8 +1,8 @@
 """Runs: a few consecutive ranks of many documents, found without sorting any.
 
-A run holds the ranks asked for and about `limit` documents in all. It is longer only where a field
-cannot tell more of them apart: documents of one code, unless that code is pure, whose ties are told
-apart by (id, source) like everything without a value.
+A run holds the ranks asked for and at either end up to `spare` documents more. It is longer only where
+a field cannot tell more of them apart: documents of one code, unless that code is pure, whose ties are
+told apart by (id, source) like everything without a value.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Runs:
     """Finds runs with the bitmaps of `source`. Ranks ascend with the code."""
 
     source: TermSource
-    limit: int
+    spare: int
 
     def around(self, field: OrderField, docs: BitMap, total: int, ranks: range) -> tuple[BitMap, int]:
         """A run that holds `ranks`, of the `total` documents in `docs` with a value, and how many lie under it."""
-        if len(docs) <= self.limit and total == len(docs):
+        if len(docs) - len(ranks) <= self.spare and total == len(docs):
             return docs, 0
         ladder = Ladder(self.source, field, docs, total)
         number = ladder.band_of_rank(ranks.start)
@@ -55,7 +55,7 @@ class Runs:
         # Only a crowded band can be one value's; asking the code of every band would load it for nothing.
         filling = self.source.filling(field)
         crowded = filling[number] * BANDS > sum(filling)
-        if len(docs) > self.limit and field != "key" and crowded and self.source.code(field).sole(number):
+        if len(docs) - len(ranks) > self.spare and field != "key" and crowded and self.source.code(field).sole(number):
             return self.around("key", docs, len(docs), ranks)
         return self._narrow(field, docs, ranks, prefix=number, bit=SLICES + FINE)
 
@@ -65,7 +65,7 @@ class Runs:
         The last `FINE` bits are those of the place inside the code.
         """
         under = 0
-        while len(docs) > self.limit and bit:
+        while len(docs) - len(ranks) > self.spare and bit:
             if bit == SLICES + FINE:
                 self.source.require(terms.slice_(field, each) for each in range(SLICES))
             if bit == FINE:
@@ -100,13 +100,13 @@ class Runs:
         at = code(key)
         ladder = Ladder(self.source, field, docs, total)
         first, equal = ladder.under(at >> SLICES), ladder.in_band(at >> SLICES)
-        if len(equal) <= self.limit or not code.sole(at >> SLICES):
+        if len(equal) <= self.spare or not code.sole(at >> SLICES):
             lower, equal = split(self.source, field, equal, at)
             first += len(lower)
-        if len(equal) > self.limit and code.fine and not code.pure(at):
+        if len(equal) > self.spare and code.fine and not code.pure(at):
             lower, equal = split_place(self.source, field, equal, code.place(key))
             first += len(lower)
-        if len(equal) > self.limit and field != "key" and code.pure(at):
+        if len(equal) > self.spare and field != "key" and code.pure(at):
             inner = self.bracket("key", equal, len(equal), place)
             return range(first + inner.start, first + inner.stop)
         return range(first, first + len(equal))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pinakes.bitmap.runs import Position
 from pinakes.bitmap.terms import sort_key, tie_key
-from pinakes.bitmap.window import LIMIT, Window, Windows
+from pinakes.bitmap.window import Window, Windows
 from pinakes.engines.around import Neighbours, not_found_by_search, stored_item
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_page import read_keys
@@ -42,7 +42,7 @@ async def around(
     place = Position(sort_key(sort_value(item, query.sort_field)), tie_key(item.id, item.source))
 
     def window(bitmaps: RequestSource) -> Window:
-        windows = Windows(bitmaps, hits, query.sort_field, query.sort_order, limit=LIMIT)
+        windows = Windows(bitmaps, hits, query.sort_field, query.sort_order)
         ranks = windows.bracket(place)
         return windows.around(range(max(ranks.start - 1, 0), ranks.stop + 1))
 

@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from pinakes.bitmap import terms
 from pinakes.bitmap.ladder import Ladder, split
 from pinakes.bitmap.terms import NULLABLE, SLICES, sort_key
-from pinakes.bitmap.window import LIMIT, Windows
+from pinakes.bitmap.window import Windows
 from pinakes.engines.histogram import Bucket, Histogram, Value, edges_between
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.overlap import SQL
@@ -77,7 +77,7 @@ def _ends(source: RequestSource, hits: BitMap, field: HistogramField) -> tuple[i
         valued -= hits.intersection_cardinality(source.bitmap(terms.null(field)))
     if not valued:
         return 0, BitMap()
-    windows = Windows(source, hits, field, "asc", limit=LIMIT)
+    windows = Windows(source, hits, field, "asc")
     return valued, windows.around(range(1)).docs | windows.around(range(valued - 1, valued)).docs
 
 

@@ -16,7 +16,7 @@ from pyroaring import BitMap
 
 from pinakes.bitmap.runs import Position
 from pinakes.bitmap.terms import sort_key, tie_key
-from pinakes.bitmap.window import LIMIT, Window, Windows
+from pinakes.bitmap.window import Window, Windows
 from pinakes.index.reader import RequestSource
 from pinakes.query.cursor import Cursor
 from pinakes.query.gallery_query import GalleryQuery, SortField, SortOrder
@@ -81,7 +81,7 @@ def statement(name: str, field: SortField, order: SortOrder) -> str:
 def locate(source: RequestSource, hits: BitMap, query: GalleryQuery, cursor: Cursor | None) -> Found:
     """The window that holds the page."""
     total, size = len(hits), query.page_size
-    windows = Windows(source, hits, query.sort_field, query.sort_order, limit=max(LIMIT, size))
+    windows = Windows(source, hits, query.sort_field, query.sort_order)
     if cursor is None:
         start = (query.page - 1) * size
         return Found(total, windows.around(range(start, start + size)), start)
