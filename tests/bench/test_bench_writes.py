@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from bench.test_bench_measure import PLAN, _measure
-from pinakes.bench import writes
+from pinakes.bench import following, writes
 from pinakes.bench.refreshes import fit, projection
 from pinakes.bench.report.html import merged, report
 from pinakes.bench.writes import PIECES, WAYS
@@ -34,10 +34,13 @@ async def test_every_way_is_measured_and_the_gallery_is_as_it_was(
     settings: Settings, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writes, "ROUNDS", 1)
+    monkeypatch.setattr(following, "SECONDS", 0.5)
+    monkeypatch.setattr(following, "WARM_S", 0.2)
+    monkeypatch.setattr(following, "BATCHES", (7, 1000))
     quiet = dataclasses.replace(PLAN, items=(300,), engines=("index",), peers=(), queries=4, cold=0)
     await _measure(settings, tmp_path, quiet)
     before = await _state(pool)
-    plan = dataclasses.replace(quiet, writes=12, refreshes=True)
+    plan = dataclasses.replace(quiet, writes=12, rate=40, burst=50, refreshes=True)
     results = await _measure(settings, tmp_path, plan)
     assert await _state(pool) == before
     assert before["disabled"] == 0
@@ -49,6 +52,18 @@ async def test_every_way_is_measured_and_the_gallery_is_as_it_was(
             assert one[piece]["per_second"] > 0
             assert one[piece]["log_bytes"] > 0
         assert ("visible_ms" in one) == one["way"].startswith("incremental")
+        if "visible_ms" in one:
+            # Those of the warm-up are not among them.
+            assert (one["visible_ms"]["rate"], one["visible_ms"]["n"]) == (40, 20)
+            assert 0 < one["visible_ms"]["p50"] <= one["visible_ms"]["p99"]
+            assert one["visible_ms"]["per_second"] > 0
+    assert [(one["index"], one["batch"]) for one in scale["bursts"]] == [
+        (False, 7), (False, 1000), (True, 7), (True, 1000),
+    ]  # fmt: skip
+    for one in scale["bursts"]:
+        assert 40 <= one["items"] <= 50
+        assert one["seconds"] > 0
+        assert one["per_second"] > 0
     # The log is the whole server's, other databases' writes included: which way logs more shows only over many writes.
     for name in ("refresh", "epoch"):
         assert len(scale["refreshes"][name]["seconds"]) == 3
@@ -56,7 +71,27 @@ async def test_every_way_is_measured_and_the_gallery_is_as_it_was(
     # Nothing is measured twice when it is resumed.
     again = await _measure(settings, tmp_path, dataclasses.replace(plan, resume=True))
     assert again["scales"][0]["writes"] == scale["writes"]
+    assert again["scales"][0]["bursts"] == scale["bursts"]
     assert again["scales"][0]["refreshes"] == scale["refreshes"]
+
+
+async def test_a_steady_rate_counts_from_the_commit_and_leaves_the_gallery_as_it_was(
+    settings: Settings, pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a read model nobody keeps no item is ever seen, and that is what is told."""
+    monkeypatch.setattr(following, "SECONDS", 0.3)
+    monkeypatch.setattr(following, "WARM_S", 0.1)
+    monkeypatch.setattr(following, "_LATE_S", 0.2)
+    await _measure(settings, tmp_path, dataclasses.replace(PLAN, engines=("index",), peers=(), queries=2, cold=0))
+    before = await _state(pool)
+
+    async def settled(_pool: Pool) -> None:
+        """Nobody would ever settle it."""
+
+    monkeypatch.setattr(following, "settle", settled)
+    found = await following.steady(settings, 50, 1)
+    assert (found["n"], found["p50"], found["max"]) == (15, 200.0, 200.0)
+    assert await _state(pool) == before
 
 
 def test_a_line_is_found_and_carried_on() -> None:

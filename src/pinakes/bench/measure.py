@@ -20,6 +20,7 @@ from pinakes.bench.contestant import Contestant, Prepared, Say, Unavailable
 from pinakes.bench.draw import Ask, draw
 from pinakes.bench.engine_contestants import WHAT, EngineContestant
 from pinakes.bench.facts import Facts, Size, read_facts, read_server
+from pinakes.bench.following import bursts
 from pinakes.bench.gallery import BenchGallery, Law
 from pinakes.bench.journal import Journal
 from pinakes.bench.machine import Load, machine, revision, versions
@@ -27,7 +28,7 @@ from pinakes.bench.peers.registry import PEERS, make_peer
 from pinakes.bench.refreshes import measure_refreshes, projection
 from pinakes.bench.verdict import ORACLE_ITEMS, Judge
 from pinakes.bench.workload import Workload
-from pinakes.bench.writes import Writes
+from pinakes.bench.writes import RATE, Writes
 from pinakes.errors import SettingsError
 from pinakes.settings import Settings
 from pinakes.view.session import session
@@ -54,6 +55,10 @@ class Plan:
     oracle_items: int = ORACLE_ITEMS
     writes: int = 0
     """So many items are written, changed and deleted in each way, after the questions; 0: none."""
+    rate: int = RATE
+    """Items made a second while it is timed how soon they are visible; part of `writes`."""
+    burst: int = 0
+    """So many items are changed at once, and it is timed how soon all are visible; 0: none."""
     refreshes: bool = False
     resume: bool = False
 
@@ -71,6 +76,8 @@ class Plan:
             "share_s": self.share_s,
             "timeout_s": self.timeout_s,
             "writes": self.writes,
+            "rate": self.rate,
+            "burst": self.burst,
             "refreshes": self.refreshes,
         }
 
@@ -147,7 +154,10 @@ class Measurement:
             if plan.refreshes and size.has_tables:
                 told["refreshes"] = await measure_refreshes(self._settings, journal, self._say)
             if plan.writes and size.has_tables:
-                told["writes"] = await Writes(self._settings, plan.writes, plan.law.seed, journal, self._say).run()
+                writes = Writes(self._settings, plan.writes, plan.law.seed, journal, self._say)
+                told["writes"] = await writes.run(plan.rate)
+            if plan.burst and size.has_tables:
+                told["bursts"] = await bursts(self._settings, min(plan.burst, size.items // 2), journal, self._say)
             return told
         finally:
             journal.close()

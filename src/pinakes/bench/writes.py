@@ -12,7 +12,7 @@ Writes go through `ContentService`, as those over HTTP do, from `WRITERS` writer
 made with their tags, each gets other tags, each is deleted; so the gallery is afterwards what it
 was. All ways are gone through `ROUNDS` times in turn, and the median round counts. The log is counted from
 a checkpoint on, whole pages included, until everything is visible, the worker's share included.
-Also measured: how long a write takes to be visible at a steady rate.
+Also measured, by `following`: how long a write takes to be visible at a steady rate.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from asyncpg.exceptions import InsufficientPrivilegeError
 
 from pinakes.bench.contestant import Say
 from pinakes.bench.figures import latency
+from pinakes.bench.following import settle, steady
 from pinakes.bench.generator.gallery import Gallery
 from pinakes.bench.journal import Journal
 from pinakes.bench.keeping import keeping
@@ -36,15 +37,12 @@ from pinakes.query.sources import SOURCE_BY_CODE, SOURCES
 from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.content import Author, Change, Draft
-from pinakes.store.pool import Connection, Pool, open_pool
+from pinakes.store.pool import Pool, open_pool
 from pinakes.store.queries import for_source, load
-from pinakes.view.applier import is_dirty
-from pinakes.view.wait import Bell, transaction_id, visible
 
 WRITERS = 4
 ROUNDS = 3
-_LATE_S = 60.0
-_SETTLE_S = 1800.0
+RATE = 500
 PIECES = ("insert", "tag change", "delete")
 _SQL = load("writes", "pinakes.bench.sql")
 
@@ -80,8 +78,8 @@ class Writes:
         self._journal = journal
         self._say = say
 
-    async def run(self, rate: int = 200, seconds: int = 10) -> list[dict[str, Any]]:
-        """The figures of every way; `rate` and `seconds` of the steady writes."""
+    async def run(self, rate: int = RATE) -> list[dict[str, Any]]:
+        """The figures of every way; `rate` of the steady writes, a second."""
         done = {(entry["way"], entry["round"]) for entry in self._journal.find("writes")}
         # Which build a way needs changes least often when a round goes back the way the last one came.
         turns = [(way, number) for number in range(ROUNDS) for way in (WAYS if number % 2 == 0 else [*WAYS][::-1])]
@@ -100,11 +98,10 @@ class Writes:
                 else:
                     chosen = self._settings.model_copy(update={"view_policy": policy})
                     async with keeping(chosen, index=index):
-                        await _settle(pool)
+                        await settle(pool)
                         figures = await self._measured(pool, settled=True)
                         if policy == "incremental":
-                            figures["visible_ms"] = await self._visible(pool, rate, seconds)
-                            figures["visible_rate"] = rate
+                            figures["visible_ms"] = await steady(self._settings, rate, self._seed)
             finally:
                 await pool.close()
             self._journal.add(what="writes", way=way, round=number, **figures)
@@ -153,7 +150,7 @@ class Writes:
                 group.create_task(writer())
         seconds = perf_counter() - began
         if settled:
-            await _settle(pool)
+            await settle(pool)
         log = await pool.fetchval(_SQL["log_since"], before)
         return {
             "per_second": round(self._count / seconds, 1),
@@ -178,31 +175,6 @@ class Writes:
             changes.append(Change(tags_add=added, tags_remove=draft.tags[:2]))
         return drafts, changes
 
-    async def _visible(self, pool: Pool, rate: int, seconds: int) -> dict[str, float]:
-        """From commit to visible, at a fixed rate of new items."""
-        times: list[float] = []
-        user = await pool.fetchval(_SQL["some_user"])
-        made: list[int] = []
-
-        async def write(bell: Bell) -> None:
-            async with pool.acquire() as connection, connection.transaction():
-                item = await connection.fetchval(for_source(_SQL["insert"], SOURCES[0]), user)
-                await connection.execute(for_source(_SQL["tag"], SOURCES[0]), item)
-                number = await transaction_id(connection)
-            committed = perf_counter()
-            made.append(item)
-            seen = await visible(pool, number, _LATE_S, bell=bell)
-            times.append(_LATE_S * 1000 if seen is None else (perf_counter() - committed) * 1000)
-
-        async with Bell.listening(self._settings) as bell, asyncio.TaskGroup() as group:
-            start = perf_counter()
-            for number in range(rate * seconds):
-                await asyncio.sleep(max(start + number / rate - perf_counter(), 0))
-                group.create_task(write(bell))
-        await pool.execute(for_source(_SQL["remove"], SOURCES[0]), made)
-        await _settle(pool)
-        return latency(times)
-
 
 def _median(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     """The figures of one way: each the median of its rounds."""
@@ -210,7 +182,6 @@ def _median(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     for name in PIECES:
         found[name] = {key: median(each[name][key] for each in rounds) for key in rounds[0][name]}
     if "visible_ms" in rounds[0]:
-        found["visible_rate"] = rounds[0]["visible_rate"]
         found["visible_ms"] = {
             key: median(each["visible_ms"][key] for each in rounds) for key in rounds[0]["visible_ms"]
         }
@@ -232,17 +203,3 @@ class _untracked:  # noqa: N801 - a context, used like a function
     async def _set(self, name: str) -> None:
         for source in SOURCES:
             await self._pool.execute(for_source(_SQL[name], source))
-
-
-async def _settle(pool: Pool) -> None:
-    """Returns when nothing waits for the read model any more."""
-    deadline = perf_counter() + _SETTLE_S
-    async with pool.acquire() as connection:
-        while await _waits(connection):
-            if perf_counter() > deadline:
-                raise TimeoutError("the read model did not catch up")
-            await asyncio.sleep(0.02)
-
-
-async def _waits(connection: Connection) -> bool:
-    return bool(await is_dirty(connection))

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -92,18 +93,25 @@ def fine(field: OrderField, bit: int) -> str:
     return f"{field}~{bit}"
 
 
-def of_code(field: OrderField, code: int, place: int = 0) -> Iterator[str]:
+def of_code(field: OrderField, code: int, place: int = 0) -> tuple[str, ...]:
     """The terms that spell `code`, and the place inside it."""
-    number = code >> SLICES
-    yield band(field, number)
-    for k in range(number // BANDS_A_STEP + 1, STEPS):
-        yield step(field, k)
-    for bit in range(SLICES):
-        if code >> bit & 1:
-            yield slice_(field, bit)
-    for bit in range(FINE):
-        if place >> bit & 1:
-            yield fine(field, bit)
+    return _of_top(field, code >> SLICES) + _of_low(field, code & (BAND_WIDTH - 1)) + _of_place(field, place)
+
+
+# The applier spells ten codes for each item that changed, so the 256 spellings of each byte are kept.
+@cache
+def _of_top(field: OrderField, number: int) -> tuple[str, ...]:
+    return band(field, number), *(step(field, k) for k in range(number // BANDS_A_STEP + 1, STEPS))
+
+
+@cache
+def _of_low(field: OrderField, bits: int) -> tuple[str, ...]:
+    return tuple(slice_(field, bit) for bit in range(SLICES) if bits >> bit & 1)
+
+
+@cache
+def _of_place(field: OrderField, place: int) -> tuple[str, ...]:
+    return tuple(fine(field, bit) for bit in range(FINE) if place >> bit & 1)
 
 
 def tie_key(item_id: int, source: int) -> int:
@@ -131,17 +139,24 @@ def facts(item: Item) -> Iterator[str]:
 
 
 def facts_of(
-    source: int, content_type: str, creator: int, tags: Iterable[int], *, private: bool, texts: tuple[str, ...]
+    source: int,
+    content_type: str,
+    creator: int,
+    tags: Iterable[int],
+    *,
+    private: bool,
+    texts: tuple[str, ...],
+    carried: int | None = None,
 ) -> Iterator[str]:
-    """The same, from the facts themselves."""
+    """The same, from the facts themselves; `carried`: how many tags it has, where `tags` are only some of them."""
     yield ALL
     yield f"source:{source}"
     yield f"type:{content_type}"
     yield f"creator:{creator}"
     yield "vis:private" if private else "vis:public"
-    carried = set(tags)
-    yield tagged(len(carried))
-    for tag in carried:
+    given = set(tags)
+    yield tagged(len(given) if carried is None else carried)
+    for tag in given:
         yield f"tag:{tag}"
     for word in {word for text in texts for word in words(text)}:
         yield f"word:{word}"

@@ -20,6 +20,7 @@ from pinakes.bench.measure import ENGINES, FORMAT, Measurement, Plan
 from pinakes.bench.peers.registry import PEERS
 from pinakes.bench.report.html import merged, pictures, report
 from pinakes.bench.workload import load_workload
+from pinakes.bench.writes import RATE
 from pinakes.cli.bench_table import tables
 from pinakes.cli.common import run_async
 from pinakes.embedded import connected
@@ -84,6 +85,10 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--cold", type=click.IntRange(0), default=30, show_default=True, help="Questions also asked cold.")
 @click.option("--writes", type=click.IntRange(0), default=0, show_default=True,
               help="Also measure writing so many items in each way.")  # fmt: skip
+@click.option("--rate", type=click.IntRange(1), default=RATE, show_default=True,
+              help="Items made a second, with --writes, to see how soon they are visible.")  # fmt: skip
+@click.option("--burst", type=click.IntRange(0), default=0, show_default=True,
+              help="Also measure how soon so many changes made at once are visible.")  # fmt: skip
 @click.option("--refreshes", is_flag=True, help="Also measure refreshes of the read model.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of gallery and questions.")
 @click.option(
@@ -142,6 +147,8 @@ def command(**given: Any) -> None:
         rounds=given["rounds"],
         cold=given["cold"],
         writes=given["writes"],
+        rate=given["rate"],
+        burst=given["burst"],
         refreshes=given["refreshes"],
         share_s=given["share_s"],
         timeout_s=given["timeout_s"],

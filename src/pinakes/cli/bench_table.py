@@ -23,6 +23,8 @@ def tables(results: dict[str, Any]) -> Iterator[RenderableType]:
             yield _ratios(scale["ratios"])
         if "writes" in scale:
             yield _writes(scale["writes"])
+        if "bursts" in scale:
+            yield _bursts(scale["bursts"])
         if "refreshes" in scale:
             yield _refreshes(scale["refreshes"])
         yield from _notes(scale)
@@ -65,8 +67,10 @@ def _ratios(ratios: dict[str, Any]) -> Table:
 
 def _writes(writes: list[dict[str, Any]]) -> Table:
     first = writes[0]
+    rates = [f"{one['visible_ms']['per_second']:,.0f}" for one in writes if "visible_ms" in one]
     table = Table(
-        caption=f"single writes a second by {first['writers']} writers, bytes of log for each, milliseconds to visible",
+        caption=f"single writes a second by {first['writers']} writers, bytes of log for each; "
+        f"milliseconds to visible at {' and '.join(rates)} a second",
         caption_justify="left",
     )
     for name in ("", "insert/s", "log B", "tag change/s", "log B", "delete/s", "log B", "visible p50", "p99"):
@@ -77,6 +81,18 @@ def _writes(writes: list[dict[str, Any]]) -> Table:
             cells += [f"{one[piece]['per_second']:,.0f}", f"{one[piece]['log_bytes']:,.0f}"]
         seen = one.get("visible_ms", {})
         table.add_row(one["way"], *cells, _ms(seen, "p50"), _ms(seen, "p99"))
+    return table
+
+
+def _bursts(bursts: list[dict[str, Any]]) -> Table:
+    table = Table(
+        caption=f"changes a second until {bursts[0]['items']:,} made at once are visible", caption_justify="left"
+    )
+    for name in ("changes an epoch", "read model", "with the index"):
+        table.add_column(name, justify="right")
+    for batch in sorted({one["batch"] for one in bursts}):
+        rates = {one["index"]: one["per_second"] for one in bursts if one["batch"] == batch}
+        table.add_row(f"{batch:,}", f"{rates[False]:,.0f}", f"{rates[True]:,.0f}")
     return table
 
 

@@ -78,17 +78,16 @@ def fit(columns: Mapping[OrderField, Keys], *, fine: bool = False) -> Codes:
     return codes
 
 
-def order_terms(source: int, item_id: int, facts: Facts, codes: Codes) -> set[str]:
-    """The terms of an item in each order field."""
-    keys: dict[OrderField, Key | None] = {
-        "created_at": terms.sort_key(facts.created_at),
-        "updated_at": terms.sort_key(facts.updated_at),
-        "quality_score": facts.quality_score,
-        "title": terms.sort_key(facts.title),
-        "key": terms.tie_key(item_id, source),
-    }
+def order_terms(source: int, item_id: int, facts: Facts, codes: Codes, other: Facts | None = None) -> set[str]:
+    """The terms of an item in each order field; of fields in which `other`, its other version, is the same, none."""
     found: set[str] = set()
-    for field, key in keys.items():
+    for field in ORDER_FIELDS:
+        value = None if field == "key" else getattr(facts, field)
+        if other is not None and (field == "key" or value == getattr(other, field)):
+            continue
+        key: Key | None = terms.tie_key(item_id, source)
+        if field != "key":
+            key = None if value is None else terms.sort_key(value)
         if key is None:
             found.add(terms.null(field))
         else:
@@ -96,8 +95,13 @@ def order_terms(source: int, item_id: int, facts: Facts, codes: Codes) -> set[st
     return found
 
 
-def fact_terms(source: int, facts: Facts) -> set[str]:
-    """The terms of an item that do not depend on any code."""
-    texts = (facts.title, facts.prompt or "")
+def fact_terms(source: int, facts: Facts, other: Facts | None = None) -> set[str]:
+    """The terms of an item that do not depend on any code; of tags and texts `other`, its other version, has, none."""
+    tags, texts = facts.tags, (facts.title, facts.prompt or "")
+    if other is not None:
+        tags = tuple(set(tags).difference(other.tags))
+        if texts == (other.title, other.prompt or ""):
+            texts = ("", "")
     kind, creator, private = facts.content_type, facts.creator_id, facts.is_private
-    return set(terms.facts_of(source, kind, creator, facts.tags, private=private, texts=texts))
+    carried = len(facts.tags)
+    return set(terms.facts_of(source, kind, creator, tags, private=private, texts=texts, carried=carried))

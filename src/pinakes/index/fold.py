@@ -27,7 +27,9 @@ from pinakes.store.queries import load
 FOLD_ITEMS = 10_000
 FOLD_AGE_S = 60.0
 KEEP_S = 60.0
-BATCH = 2_000
+BATCH = 200
+# The applier may share this process, and has an epoch to make: it gets its turn after so many terms.
+TURN = 20
 
 _SQL = load("terms", "pinakes.index.sql")
 _LOCK = (int.from_bytes(b"pina", "big"), int.from_bytes(b"fold", "big"))
@@ -71,10 +73,10 @@ async def _fold(connection: Connection, keep_s: float) -> Folded | None:
         generation = waiting["generation"]
         joined = DeltaSet()
         for row in await connection.fetch(_SQL["deltas_after"], generation, waiting["folded_epoch"]):
-            for term, delta in parse_deltas(row).items():
+            for number, (term, delta) in enumerate(parse_deltas(row).items()):
                 joined.then(term, delta)
-            # The applier may share this process, and has an epoch to make.
-            await asyncio.sleep(0)
+                if number % (50 * TURN) == 0:
+                    await asyncio.sleep(0)
         pieces = _pieces(joined)
         rewritten = 0
         while batch := list(islice(pieces, BATCH)):
@@ -105,7 +107,9 @@ async def _rewrite(connection: Connection, generation: int, batch: Iterable[tupl
     held = {(row["term"], row["segment"]): decode(row["bits"]) for row in stored}
     kept: list[tuple[str, int, int, bytes]] = []
     emptied: list[tuple[str, int]] = []
-    for key, delta in wanted.items():
+    for number, (key, delta) in enumerate(wanted.items()):
+        if number % TURN == 0:
+            await asyncio.sleep(0)
         bitmap = held.get(key, BitMap())
         delta.apply(bitmap)
         if bitmap:

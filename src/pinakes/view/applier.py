@@ -14,9 +14,9 @@ epochs; `at` and `seen` advance only when the queue was taken to its end.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeAlias
 
 from pinakes.query.sources import SOURCE_BY_CODE, SOURCES, Source
@@ -56,8 +56,7 @@ class Applier:
     async def apply(self, connection: Connection) -> Applied | None:
         """The next epoch, or None where nothing is dirty."""
         async with connection.transaction(isolation="repeatable_read"):
-            marked = await spread_marks(connection)
-            keys, taken = await take(connection, self.batch)
+            marked, keys, taken = await take(connection, self.batch)
             if not marked and not taken:
                 return None
             changes = await _recompute(connection, keys)
@@ -67,8 +66,7 @@ class Applier:
             number = await connection.fetchval(epochs.SQL["advance"], added, drained)
             for observer in self.observers:
                 await observer(connection, number, changes)
-            await connection.execute(epochs.SQL["log"], number, len(changes), touched)
-            await connection.execute(epochs.SQL["announce"])
+            await connection.execute(epochs.SQL["log_and_announce"], number, len(changes), touched)
         return Applied(number, tuple(changes), tuple(touched), taken, drained)
 
 
@@ -82,25 +80,37 @@ async def is_dirty(connection: Connection) -> bool:
     return bool(await connection.fetchval(_sql("is_dirty")))
 
 
-async def spread_marks(connection: Connection) -> set[str]:
-    """Takes the marks, makes dirty rows of them, and returns the terms they stand for themselves."""
-    marks: dict[str, set[int]] = defaultdict(set)
-    for row in await connection.fetch(_sql("take_marks")):
-        marks[row["kind"]].add(row["id"])
+async def take(connection: Connection, limit: int) -> tuple[set[str], Keys, int]:
+    """Takes the marks and up to `limit` dirty rows: terms the marks stand for, items the rows name, how many rows.
+
+    Marks become dirty rows of the items they mean, which are taken as far as `limit` allows.
+    """
+    marks, keys, taken = await _taken(connection, limit)
+    if not marks:
+        return set(), keys, taken
     for source in SOURCES:
         if "creator" in marks:
-            await connection.execute(_sql("spread_creators", source), sorted(marks["creator"]))
-        if source.code in marks["source"]:
+            await connection.execute(_sql("spread_creators", source), marks["creator"])
+        if source.code in marks.get("source", ()):
             await connection.execute(_sql("spread_source", source))
+    _, more, rows = await _taken(connection, limit - taken)
+    for code, ids in more.items():
+        keys[code] = sorted({*keys.get(code, ()), *ids})
     shown = {"names"} if "names" in marks or "creator" in marks else set()
-    return shown | ({"vocabulary"} if "vocabulary" in marks else set())
+    return shown | ({"vocabulary"} if "vocabulary" in marks else set()), keys, taken + rows
 
 
-async def take(connection: Connection, limit: int) -> tuple[Keys, int]:
-    """Takes up to `limit` dirty rows: the items they name, and how many rows they were."""
-    rows = await connection.fetch(_sql("take"), limit)
-    keys = {row["source_type"]: row["ids"] for row in rows if row["source_type"] in SOURCE_BY_CODE}
-    return keys, sum(row["rows"] for row in rows)
+async def _taken(connection: Connection, limit: int) -> tuple[dict[str, list[int]], Keys, int]:
+    marks: dict[str, list[int]] = {}
+    keys: Keys = {}
+    taken = 0
+    for row in await connection.fetch(_sql("take"), limit):
+        if row["mark"] is not None:
+            marks[row["mark"]] = row["ids"]
+        elif row["source_type"] in SOURCE_BY_CODE:
+            keys[row["source_type"]] = row["ids"]
+        taken += row["rows"]
+    return marks, keys, taken
 
 
 def parameters(keys: Keys) -> list[list[int]]:
@@ -112,8 +122,7 @@ async def _recompute(connection: Connection, keys: Keys) -> list[RowChange]:
     if not keys:
         return []
     await connection.execute(_sql("no_seqscan"))
-    next_doc = (await epochs.read_epoch(connection)).next_doc
-    rows = await connection.fetch(_apply_sql(), *parameters(keys), next_doc)
+    rows = await connection.fetch(_apply_sql(), *parameters(keys))
     return [_change(row) for row in rows]
 
 
@@ -122,6 +131,7 @@ def _change(row: Any) -> RowChange:
     return RowChange(row["source_type"], row["id"], row["doc"], before, after)
 
 
+@cache
 def _apply_sql() -> str:
     """`apply` with its lists filled in; every identifier comes from this package."""
 
@@ -136,7 +146,6 @@ def _apply_sql() -> str:
         "{fresh_columns}": listed("fresh."),
         "{stored_columns}": listed("stored."),
         "{facts}": ",\n    ".join(pairs),
-        "{next_doc}": str(len(SOURCES) + 1),
     }
     text = _sql("apply")
     for mark, part in parts.items():

@@ -30,7 +30,7 @@ from pinakes.view.build import SQL as BUILD
 from pinakes.view.build import Progress, build, switch
 from pinakes.view.debounce import due_at
 from pinakes.view.definition import fingerprint
-from pinakes.view.epoch import Epoch, read_epoch
+from pinakes.view.epoch import Epoch, as_epoch, read_epoch
 from pinakes.view.refresh import Refreshed, refresh
 from pinakes.view.session import alone
 
@@ -84,9 +84,10 @@ class Keeper:
     async def step(self, connection: Connection) -> float:
         """Does what is due; the seconds until the next step."""
         await self._keep_house(connection)
-        if not await is_dirty(connection):
+        row = await connection.fetchrow(_SQL["look"])
+        if row is None or not row["dirty"]:
             return await self._settle(connection)
-        state = await read_epoch(connection)
+        state = as_epoch(row)
         wait = await self._wait(connection, state)
         if wait > 0:
             return min(wait, HEARTBEAT_S)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pinakes.store.pool import Connection
 from pinakes.view import epoch as epochs
-from pinakes.view.applier import parameters, spread_marks, take
+from pinakes.view.applier import parameters, take
 from pinakes.view.build import KEEP_REFRESHES, SQL
 from pinakes.view.definition import NAME, stored_by_keys
 from pinakes.view.epoch import read_epoch
@@ -34,8 +34,7 @@ class Refreshed:
 async def refresh(connection: Connection) -> Refreshed | None:
     """Refreshes the view, or does nothing where nothing is dirty. The caller holds the lock."""
     async with connection.transaction(isolation="repeatable_read"):
-        marked = await spread_marks(connection)
-        keys, taken = await take(connection, MAX_KEYS)
+        marked, keys, taken = await take(connection, MAX_KEYS)
         if not marked and not taken:
             return None
         wide = taken == MAX_KEYS
@@ -49,8 +48,7 @@ async def refresh(connection: Connection) -> Refreshed | None:
         changes = [RowChange(*key, None, before.get(key), after.get(key)) for key in before.keys() | after.keys()]
         touched = [EVERYTHING] if wide else sorted({*terms(changes), *marked})
         number = await connection.fetchval(epochs.SQL["advance"], 0, True)
-        await connection.execute(epochs.SQL["log"], number, len(changes), touched)
-        await connection.execute(epochs.SQL["announce"])
+        await connection.execute(epochs.SQL["log_and_announce"], number, len(changes), touched)
         policy, items = (await read_epoch(connection)).policy, await connection.fetchval(SQL["size"])
         await connection.execute(epochs.SQL["log_refresh"], "refresh", policy, number, taken, items, NAME)
         await connection.execute(epochs.SQL["prune_refreshes"], KEEP_REFRESHES)

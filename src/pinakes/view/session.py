@@ -20,11 +20,13 @@ import asyncpg
 from pinakes.errors import PinakesError
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection, translate_errors
+from pinakes.store.queries import load
 
 HANG_S = 15
 # What a session may end with and a new one may not: lost connections, refused locks, restarts.
 # InternalClientError is how asyncpg says that a connection was cut while it was still being opened.
 PASSING = (PinakesError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+_SQL = load("session", "pinakes.view.sql")
 # Any fixed pair would do; these spell "pina" and "view".
 _LOCK = (int.from_bytes(b"pina", "big"), int.from_bytes(b"view", "big"))
 
@@ -40,6 +42,8 @@ async def session(settings: Settings, name: str = "pinakes applier") -> AsyncIte
                 "application_name": name,
                 "timezone": "UTC",
                 "plan_cache_mode": "force_custom_plan",
+                # Compiling what runs for a few milliseconds, ten times a second, costs more than it can save.
+                "jit": "off",
                 "statement_timeout": "0",
                 "idle_in_transaction_session_timeout": f"{HANG_S}s",
                 "client_connection_check_interval": "1s",
@@ -65,21 +69,13 @@ async def _close(connection: asyncpg.Connection[Any]) -> None:
 @asynccontextmanager
 async def alone(connection: Connection, *, wait: bool) -> AsyncIterator[bool]:
     """Holds the applier's lock; yields whether it was had. With `wait` it always is, sooner or later."""
-    if wait:
-        await connection.execute("SELECT pg_advisory_lock($1, $2)", *_LOCK)
-        held = True
-    else:
-        held = await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *_LOCK)
-    if held:
-        # A holder that is stopped between two statements must not keep the lock for good.
-        await connection.execute(f"SET idle_session_timeout = '{HANG_S}s'")
+    held = await connection.fetchval(_SQL["lock" if wait else "try_lock"], *_LOCK, f"{HANG_S}s") is not None
     try:
         yield held
     finally:
         if held and not connection.is_closed():
             try:
-                await connection.execute("SET idle_session_timeout = 0")
-                await connection.execute("SELECT pg_advisory_unlock($1, $2)", *_LOCK)
+                await connection.execute(_SQL["unlock"], *_LOCK)
             except PASSING:
                 # The server has ended the session, or is about to: the lock goes with the connection.
                 connection.terminate()

@@ -31,17 +31,56 @@ ALTER TABLE {table}
 ALTER TABLE {tags_table}
     ENABLE TRIGGER dirty_added, ENABLE TRIGGER dirty_changed, ENABLE TRIGGER dirty_removed
 
--- name: insert
--- purpose: a small item
--- index: none
-INSERT INTO {table} (title, creator_id) VALUES ('an item of a measurement', $1) RETURNING id
-
--- name: tag
--- purpose: ten tags for it
+-- name: tags_by_number
+-- purpose: the tags there are
 -- index: tags, primary key
+SELECT id FROM tags ORDER BY id
+
+-- name: make
+-- purpose: an item with its tags, and the number of its transaction
+-- index: none
+WITH made AS (
+    INSERT INTO {table} (title, prompt, creator_id)
+    VALUES ($2::text, $3::text, $1)
+    RETURNING id
+), tagged AS (
+    INSERT INTO {tags_table} (source_type, content_id, tag_id)
+    SELECT {code}, made.id, given.tag_id
+    FROM made
+    CROSS JOIN unnest($4::integer[]) AS given (tag_id)
+)
+SELECT made.id, pg_current_xact_id()::text AS transaction
+FROM made
+
+-- name: burst_tag
+-- purpose: a tag for a burst; one that an interrupted measurement left is used again
+-- index: tags, name
+INSERT INTO tags (name) VALUES ('a burst of a measurement')
+ON CONFLICT (name) DO UPDATE SET name = excluded.name
+RETURNING id
+
+-- name: burst_tag_away
+-- purpose: the tag of a burst, when no item has it any more
+-- index: primary key
+DELETE FROM tags WHERE id = $1
+
+-- name: burst_on
+-- purpose: the tag $2 for about $1 items, all over the table
+-- index: primary key
 INSERT INTO {tags_table} (source_type, content_id, tag_id)
-SELECT {code}, $1, id
-FROM (SELECT id FROM tags ORDER BY id LIMIT 10) AS first_ones
+SELECT {code}, content.id, $2
+FROM {table} AS content
+WHERE content.id IN (
+    SELECT span.low + n * (span.high - span.low) / $1::bigint
+    FROM (SELECT min(id) AS low, max(id) AS high FROM {table}) AS span
+    CROSS JOIN generate_series(0, $1::bigint - 1) AS n
+)
+
+-- name: burst_off
+-- purpose: takes it away again
+-- index: content_tags, (tag_id, content_id)
+DELETE FROM {tags_table}
+WHERE tag_id = $1
 
 -- name: remove
 -- purpose: the items of the measurement

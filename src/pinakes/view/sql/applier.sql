@@ -7,12 +7,6 @@
 SELECT
     EXISTS (SELECT FROM dirty) OR EXISTS (SELECT FROM dirty_marks)
 
--- name: take_marks
--- purpose: takes the marks this snapshot sees
--- index: none; the table is nearly empty
-DELETE FROM dirty_marks
-RETURNING kind, id
-
 -- name: spread_creators
 -- purpose: marks every item of the creators whose names changed
 -- index: creator index of the source's table
@@ -33,17 +27,29 @@ FROM (
 ) AS keys
 
 -- name: take
--- purpose: takes dirty rows this snapshot sees, up to $1 of them; never more, never one twice
--- index: none; the queue is read from its front
-WITH taken AS (
+-- purpose: takes the marks this snapshot sees, and of its dirty rows up to $1; never more, never one twice
+-- index: none; the marks are few, and the queue is read from its front
+WITH marked AS (
+    DELETE FROM dirty_marks
+    RETURNING kind, id
+), taken AS (
     DELETE FROM dirty
     WHERE ctid = ANY (ARRAY(SELECT front.ctid FROM dirty AS front LIMIT $1::bigint))
     RETURNING source_type, id
 )
 SELECT
+    marked.kind AS mark,
+    NULL::smallint AS source_type,
+    0 AS rows,
+    array_agg(DISTINCT marked.id) AS ids
+FROM marked
+GROUP BY marked.kind
+UNION ALL
+SELECT
+    NULL,
     taken.source_type,
-    count(*) AS rows,
-    array_agg(DISTINCT taken.id) AS ids
+    count(*),
+    array_agg(DISTINCT taken.id)
 FROM taken
 GROUP BY taken.source_type
 
@@ -76,8 +82,9 @@ WITH fresh AS MATERIALIZED (
       AND NOT (ROW({fresh_columns})::record *= ROW({stored_columns})::record)
 ), added AS (
     INSERT INTO unified_content_with_tags ({columns}, doc)
-    SELECT {fresh_columns}, ${next_doc}::integer + (row_number() OVER (ORDER BY fresh.source_type, fresh.id))::integer - 1
+    SELECT {fresh_columns}, epoch.next_doc + (row_number() OVER (ORDER BY fresh.source_type, fresh.id))::integer - 1
     FROM fresh
+    CROSS JOIN epoch
     WHERE NOT EXISTS (SELECT FROM stored WHERE fresh.source_type = stored.source_type AND fresh.id = stored.id)
     RETURNING source_type, id, doc
 )

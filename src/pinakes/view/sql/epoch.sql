@@ -118,6 +118,16 @@ VALUES ($1, $2, $3, now(), extract(epoch FROM clock_timestamp() - now()), $4, $5
 SELECT pg_notify('pinakes_epoch', left(epoch.epoch || ' ' || coalesce(epoch.seen::text, ''), 7900))
 FROM epoch
 
+-- name: log_and_announce
+-- purpose: `log` and `announce` in one
+-- index: change_log, primary key
+WITH logged AS (
+    INSERT INTO change_log (epoch, at, items, terms, seconds)
+    VALUES ($1, now(), $2, $3, extract(epoch FROM clock_timestamp() - now()))
+)
+SELECT pg_notify('pinakes_epoch', left(epoch.epoch || ' ' || coalesce(epoch.seen::text, ''), 7900))
+FROM epoch
+
 -- name: prune
 -- purpose: forgets the change log older than $1 seconds, by its age and not by its size
 -- index: change_log, primary key

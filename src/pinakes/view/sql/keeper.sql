@@ -1,5 +1,22 @@
 -- What the keeper asks to know what is due, and its housekeeping.
 
+-- name: look
+-- purpose: the state of the read model, and whether anything changed since: what each step begins with
+-- index: none; one row, and the first of each queue
+SELECT
+    epoch.incarnation,
+    epoch.epoch,
+    epoch.at,
+    epoch.next_doc,
+    epoch.policy,
+    epoch.configured,
+    epoch.definition,
+    epoch.built_at,
+    epoch.origin,
+    now() AS now,
+    EXISTS (SELECT FROM dirty) OR EXISTS (SELECT FROM dirty_marks) AS dirty
+FROM epoch
+
 -- name: pending
 -- purpose: the oldest and the newest change that is not in the read model yet
 -- index: none; scans the queue, so it is asked only when a refresh may be due
