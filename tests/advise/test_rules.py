@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from pinakes.advise.advice import Report, advise
+from pinakes.advise.cost import index_bytes
 from pinakes.advise.facts import Facts, Latency
 from pinakes.advise.rules import HUGE, LARGE, RULES
 
@@ -151,6 +152,11 @@ def test_costs_are_as_measured_where_it_is_there_and_projected_where_not() -> No
     assert "5 GB" in there.cost
     (projected,) = advise(_with(items=LARGE)).advice[:1]
     assert "about 9.7 GB" in projected.cost
+
+
+@pytest.mark.parametrize(("items", "bytes_an_item"), [(100_000, 195), (1_000_000, 82), (10_000_000, 51)])
+def test_the_law_of_the_index_goes_through_what_was_measured(items: int, bytes_an_item: int) -> None:
+    assert index_bytes(items) / items == pytest.approx(bytes_an_item, rel=0.02)
 
 
 def test_nothing_measured_is_said() -> None:
