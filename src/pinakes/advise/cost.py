@@ -11,6 +11,8 @@ item at 100,000 items, 82 at a million, 51 at ten million; every term costs a ro
 
 from __future__ import annotations
 
+import math
+
 from pinakes.advise.facts import Facts
 from pinakes.advise.rules import Part
 from pinakes.advise.words import seconds, size
@@ -23,7 +25,7 @@ INDEX_S = 9.6e-6
 
 def index_bytes(items: int) -> float:
     """Bytes of the bitmap index of so many items, by the law above."""
-    return items * (39 + 156 * (max(items, 1) / 100_000) ** -0.56)
+    return items * (39.0 + 156.0 * math.pow(max(items, 1) / 100_000, -0.56))
 
 
 def cost(part: Part, f: Facts) -> str:
