@@ -31,7 +31,7 @@ from pinakes.cache.reader import ANY, Freshness
 from pinakes.cache.splice import Encoding, negotiate
 from pinakes.cache.stats import ALL
 from pinakes.engines.choice import EngineName
-from pinakes.errors import Forbidden
+from pinakes.errors import Forbidden, NotAuthenticated
 from pinakes.query.aspect import Aspect, PageWithFacets
 from pinakes.query.gallery_query import GalleryQuery
 
@@ -70,13 +70,16 @@ async def answered(
     """The answer to `query`, from the cache or the engine, as the request's headers have it.
 
     Raises:
-        Forbidden: an engine is named, or an explanation asked for, by somebody who is no administrator.
+        NotAuthenticated, Forbidden: an engine is named, or an explanation asked for, by nobody known, or by somebody
+            who is no administrator.
     """
     service = state_of(request).service
     headers = request.headers
     admin = ADMIN in identity.scopes
     if (engine is not None or explain) and not admin:
         what, name = ("Choosing the engine", "engine") if engine is not None else ("An explanation", "explain")
+        if identity.user_id is None:
+            raise NotAuthenticated(f"{what} needs a bearer token.", parameter=name)
         raise Forbidden(f"{what} needs the scope {ADMIN}.", parameter=name, allowed=[ADMIN])
     freshness = _freshness(request.scope["query_string"], headers.get("cache-control", ""))
     if freshness is not ANY or engine is not None or explain:

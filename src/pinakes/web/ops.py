@@ -82,6 +82,8 @@ async def show(request: Request) -> Response:
 async def explain(request: Request) -> Response:
     """What one slow query took, asked again now; for administrators."""
     if not may_see(request):
+        if visitor_of(request).id is None:
+            raise NotAuthenticated("Explanations are for administrators.", hint="Sign in as one.")
         raise Forbidden("Explanations are for administrators.", allowed=[ADMIN])
     text = Address.of(request).get("query")
     try:
