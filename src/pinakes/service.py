@@ -160,6 +160,10 @@ class ContentService:
             self.figures.record(_ANSWERS[answer.source], perf_counter() - began)
         return answer
 
+    def held(self, query: GalleryQuery, aspect: Aspect | None = None) -> Answer | None:
+        """The answer that this process holds and that is still right; None where it would have to be asked for."""
+        return self._reader.held(query, aspect)
+
     async def _understand(self, query: GalleryQuery) -> Understood:
         """What `query` asks as things stand now."""
         async with snapshot(self._pool, self._settings.statement_timeout_ms) as connection:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from heapq import heappush, heapreplace
+from heapq import heappush, heapreplace, nsmallest
 from itertools import islice
 from typing import Literal, TypeAlias
 
@@ -61,8 +61,9 @@ def count_forward(tag_lists: Iterable[Iterable[int]], limit: int, allowed: froze
 
 def most(counted: Mapping[int, int], limit: int, allowed: frozenset[int] | None = None) -> Facets:
     """Facets from the counts of all tags; `allowed` as above."""
-    counts = (TagCount(tag, n) for tag, n in counted.items() if allowed is None or tag in allowed)
-    return Facets(tuple(sorted(counts, key=_rank)[:limit]), "exact")
+    # Of some thousand tags a few dozen are wanted: only these become objects.
+    ranked = nsmallest(limit, ((-n, tag) for tag, n in counted.items() if allowed is None or tag in allowed))
+    return Facets(tuple(TagCount(tag, -n) for n, tag in ranked), "exact")
 
 
 def top_tags(
@@ -123,7 +124,3 @@ def _chunks(hints: Iterable[TagCount], ranked: Iterable[TagCount], batch: int) -
 
 def _result(best: list[tuple[int, int]]) -> tuple[TagCount, ...]:
     return tuple(TagCount(-tag, count) for count, tag in sorted(best, reverse=True))
-
-
-def _rank(each: TagCount) -> tuple[int, int]:
-    return (-each.count, each.tag)

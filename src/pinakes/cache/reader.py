@@ -120,6 +120,13 @@ class CachedReader:
             cache.counters.asked(question.public_text)
         return await cache.answer(question, compute, max_age_s=fresh.max_age_s)
 
+    def held(self, asked: GalleryQuery, aspect: Aspect | None = None) -> Answer | None:
+        """The answer to `asked` that this process can give at once; nothing is waited for or begun."""
+        if self.cache is None:
+            return None
+        question = self._remembered(asked, self._about(asked), self.cache, aspect)
+        return None if question is None else self.cache.peek(question)
+
     def _remembered(
         self, asked: GalleryQuery, query: GalleryQuery, cache: ResultCache, aspect: Aspect | None
     ) -> Question | None:

@@ -1,8 +1,8 @@
 """The tags beside the gallery: those on most hits, by category, with exact counts for the current filter.
 
 They are one more answer of the service, through the same cache. Here they are only grouped and coloured. A page
-waits for them `AT_ONCE_S`, which is enough where they are known, or `PATIENCE_S` where no script can fetch them
-afterwards from `/page/facets`.
+has them where the process holds them; else a script fetches them afterwards from `/page/facets`, so that nobody
+waits for the items because tags are counted. Where there are no scripts the page waits, `PATIENCE_S` at most.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pinakes.query.gallery_query import GalleryQuery
 
 SHOWN = 48
 PATIENCE_S = 2.0
-AT_ONCE_S = 0.01
 _COLORS = 8
 # The usual categories have their colours for good; any other one has the colour its name falls on.
 _FIXED = {"": 0, "general": 1, "style": 2, "medium": 3, "artist": 4, "character": 5, "meta": 6}
@@ -72,6 +71,12 @@ async def count(request: Request, query: GalleryQuery) -> Facets:
     """
     answer = await state_of(request).service.answer(query, aspect=FacetsAsked(SHOWN))
     return grouped(answer.told())
+
+
+def held(request: Request, query: GalleryQuery) -> Facets | None:
+    """The facets of `query` if this process knows them."""
+    answer = state_of(request).service.held(query, FacetsAsked(SHOWN))
+    return None if answer is None else grouped(answer.told())
 
 
 async def soon(request: Request, query: GalleryQuery, patience_s: float) -> Facets | None:

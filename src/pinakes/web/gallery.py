@@ -73,7 +73,7 @@ async def show(request: Request) -> Response:
     query = asked(request, told)
     if SCRIPTS in request.cookies:
         found = await find(request, query)
-        counted = await facets.soon(request, query, facets.AT_ONCE_S)
+        counted = facets.held(request, query)
     else:
         counting = asyncio.create_task(facets.soon(request, query, facets.PATIENCE_S))
         try:
