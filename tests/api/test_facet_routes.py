@@ -77,7 +77,8 @@ async def test_what_is_wrong_is_said(client: httpx.AsyncClient, token: Tokens) -
     for wrong in ({"limit": "0"}, {"limit": "101"}, {"page": "1"}, {"sort_field": "title"}, {"include_facets": "true"}):
         assert_problem(await client.get(FACETS, params=wrong), 400)
     assert_problem(await client.get(UNIFIED, params={"include_facets": "yes"}), 400, "PK102")
-    assert_problem(await client.get(FACETS, params={"engine": "base"}), 403)
+    assert_problem(await client.get(FACETS, params={"engine": "base"}), 401, "PK301")
+    assert_problem(await client.get(FACETS, params={"engine": "base"}, headers=token(ADA)), 403)
     assert_problem(await client.get(FACETS, params={"q": "scroe:>1"}), 400, "PK106")
     named = await client.get(FACETS, params={"engine": "index"}, headers=token(ADA, "admin"))
     assert_problem(named, 503)

@@ -181,7 +181,7 @@ async def test_every_insight_has_the_members_that_are_documented(
         assert answer.keys() == schemas[schema]["properties"].keys(), path
         assert answer["engine"] == "base"
         refused = await client.get(path, params={**{k: str(v) for k, v in query.items()}, "engine": "base"})
-        assert_problem(refused, 403)
+        assert_problem(refused, 401, "PK301")
         named = await _get(client, path, token(ADA, "admin"), **query, engine="base", use_cache="false")
         assert named["_from_cache"] is False
 

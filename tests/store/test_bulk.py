@@ -17,7 +17,7 @@ from pinakes.errors import Conflict, StoreError, StoreUnavailable
 from pinakes.query.sources import SOURCES, Source
 from pinakes.settings import load_settings
 from pinakes.store.bulk import BULK_FROM, BulkLoad, Mode, prefers_bulk, seal_unfinished
-from pinakes.store.pool import Pool, open_pool
+from pinakes.store.pool import Pool, is_lost, open_pool
 
 REGULAR, AUTO = SOURCES[:2]
 
@@ -199,21 +199,26 @@ async def _sealed(pool: Pool) -> list[str]:
         return restored
 
 
-async def test_a_load_that_lost_its_connection_says_so_and_is_sealed_by_the_next(pool: Pool) -> None:
+@pytest.mark.parametrize("noticed", [False, True])
+async def test_a_load_that_lost_its_connection_says_so_and_is_sealed_by_the_next(pool: Pool, noticed: bool) -> None:
     before = await describe(pool)
     with pytest.raises(StoreUnavailable):
-        await _load_and_lose(pool)
+        await _load_and_lose(pool, noticed=noticed)
     assert await _sealed(pool)
     assert await describe(pool) == before
 
 
-async def _load_and_lose(pool: Pool) -> None:
+async def _load_and_lose(pool: Pool, *, noticed: bool) -> None:
+    """Ends the session that guards the load; with `noticed`, this process knows before the load ends."""
     async with BulkLoad(pool, expected=10, mode="always") as load:
         await load.prepare(REGULAR)
         await pool.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
             " WHERE locktype = 'advisory' AND datname = current_database()"
         )
+        async with asyncio.timeout(30):
+            while noticed and not (load._guard is not None and is_lost(load._guard)):
+                await pool.fetch("SELECT pg_sleep(0.02)")
 
 
 async def test_a_seal_that_was_interrupted_between_key_and_check_goes_on(pool: Pool) -> None:

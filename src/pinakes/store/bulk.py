@@ -32,7 +32,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from pinakes.errors import Conflict, StoreError
+from pinakes.errors import Conflict, StoreError, StoreUnavailable
 from pinakes.query.sources import Source
 from pinakes.store import bulk_seal, copy_format
 from pinakes.store.bulk_seal import seal_unfinished
@@ -125,6 +125,8 @@ class BulkLoad:
                         await bulk_seal.put_back(self.pool, self._guard, self._status)
                     finally:
                         await bulk_seal.unlock(self._guard)
+                elif self._guard is not None and error is None:
+                    raise StoreUnavailable("The load lost its connection; the next command finishes it.")
             if self._guard is None:
                 await seal_unfinished(self.pool, self._status)
             await self.pool.execute("SELECT fold_tag_counts()")
