@@ -34,7 +34,7 @@ from pinakes.settings import Settings
 from pinakes.store.compiler import VIEW_COLUMNS, Compiler
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
-from pinakes.view.reading import followed_staleness_s, hydrate
+from pinakes.view.reading import followed_staleness_s, hydrate, require_young
 
 NAME = "index"
 
@@ -84,9 +84,8 @@ class IndexEngine:
         trace = trace or Trace()
         cursor = self.cursor_of(query, formula)
         state = await self._reader.state(connection)
-        allowed = followed_staleness_s(self._settings)
-        if not at_any_age and state.age_s > allowed:
-            raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
+        if not at_any_age:
+            require_young(state.age_s, followed_staleness_s(self._settings))
         trace.mark("state")
         state.work = trace.work
         asked = _Request(connection, state, query, cursor, trace)

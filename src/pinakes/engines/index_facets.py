@@ -17,7 +17,6 @@ from pyroaring import BitMap
 from pinakes.bitmap.facets import BUDGET, FORWARD_LIMIT, SAMPLE, Facets, TagCount, most, top_tags
 from pinakes.engines.facets import Facet, FacetAnswer
 from pinakes.engines.index import NAME, IndexEngine
-from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import IndexReader, RequestSource, State
 from pinakes.index.sizes import TagBounds
 from pinakes.query.aspect import FacetsAsked
@@ -25,7 +24,7 @@ from pinakes.query.formula import Formula
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
-from pinakes.view.reading import followed_staleness_s
+from pinakes.view.reading import followed_staleness_s, require_young
 
 SMALL_CATEGORY = 2000
 GREATEST = 3000
@@ -53,9 +52,8 @@ class IndexFacets:
                 or too many documents are in doubt.
         """
         state = await self._engine.reader.state(connection)
-        allowed = followed_staleness_s(self._settings)
-        if not at_any_age and state.age_s > allowed:
-            raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
+        if not at_any_age:
+            require_young(state.age_s, followed_staleness_s(self._settings))
         return await facets(self._engine, connection, formula, limit=asked.limit, category=asked.category, state=state)
 
 

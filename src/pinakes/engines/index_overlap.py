@@ -15,7 +15,7 @@ from pinakes.index.reader import RequestSource, State
 from pinakes.query.formula import Formula
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
-from pinakes.view.reading import followed_staleness_s
+from pinakes.view.reading import followed_staleness_s, require_young
 
 MOST = 300
 """Tags listed where the hits are too many to read their tags."""
@@ -98,6 +98,5 @@ class IndexOverlap:
     async def _state(self, connection: Connection) -> State:
         """The index as of the snapshot. Raises: ReadModelNotReady."""
         state = await self._engine.reader.state(connection)
-        if state.age_s > followed_staleness_s(self._settings):
-            raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old.")
+        require_young(state.age_s, followed_staleness_s(self._settings))
         return state

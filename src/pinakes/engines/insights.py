@@ -15,7 +15,6 @@ from pinakes.engines.auto import first_ready
 from pinakes.engines.histogram import Histogram, histogram
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.overlap import read_model_hits
-from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import State
 from pinakes.query.aspect import AroundAsked, HistogramAsked
 from pinakes.query.formula import Formula
@@ -24,7 +23,7 @@ from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.view.epoch import Epoch
-from pinakes.view.reading import followed_staleness_s, hold, max_staleness_s
+from pinakes.view.reading import followed_staleness_s, hold, max_staleness_s, require_young
 
 T = TypeVar("T")
 
@@ -127,7 +126,7 @@ class MatviewInsights:
     async def _state(self, connection: Connection, *, at_any_age: bool) -> Epoch:
         state = await hold(connection)
         if not at_any_age:
-            _young(state.age_s, max_staleness_s(self._settings, state))
+            require_young(state.age_s, max_staleness_s(self._settings, state))
         return state
 
 
@@ -170,7 +169,7 @@ class IndexInsights:
     async def _state(self, connection: Connection, *, at_any_age: bool) -> State:
         state = await self._engine.reader.state(connection)
         if not at_any_age:
-            _young(state.age_s, followed_staleness_s(self._settings))
+            require_young(state.age_s, followed_staleness_s(self._settings))
         return state
 
 
@@ -210,9 +209,3 @@ class AutoInsights:
 
 def _warned(known: Known[T], passed: tuple[str, ...]) -> Known[T]:
     return Known(known.what, known.engine, known.as_of, known.epoch, (*known.warnings, *passed))
-
-
-def _young(age_s: float, allowed: float) -> None:
-    """Raises: ReadModelNotReady."""
-    if age_s > allowed:
-        raise ReadModelNotReady(f"The read model is {age_s:.0f} s old; {allowed:.0f} s are allowed.")

@@ -15,7 +15,6 @@ from pinakes.engines.base_sql import collected
 from pinakes.engines.counting import count_within
 from pinakes.engines.selection import Selection, finish
 from pinakes.engines.trace import Trace
-from pinakes.errors import ReadModelNotReady
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import Formula, Nothing
 from pinakes.query.gallery_query import GalleryQuery
@@ -26,7 +25,7 @@ from pinakes.store.keyset import Walk
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.vocabulary import Cardinalities, cardinalities
-from pinakes.view.reading import hold, hydrate, max_staleness_s
+from pinakes.view.reading import hold, hydrate, max_staleness_s, require_young
 
 NAME = "matview"
 _ALL = 0  # stands for all sources in cardinalities
@@ -59,9 +58,8 @@ class MatviewEngine:
         trace = trace or Trace()
         cursor = self._codec.decode(query.cursor, formula, query.sort_field, query.sort_order) if query.cursor else None
         state = await hold(connection)
-        allowed = max_staleness_s(self._settings, state)
-        if not at_any_age and state.age_s > allowed:
-            raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
+        if not at_any_age:
+            require_young(state.age_s, max_staleness_s(self._settings, state))
         walk = Walk.of(query.sort_field, query.sort_order, cursor)
         plan = await self._plan(connection, query, formula)
         trace.facts["plan"] = {"rule": plan.rule, "driver": list(plan.driver)}

@@ -20,7 +20,6 @@ from pinakes.engines.counting import fetch_within
 from pinakes.engines.facets import Facet, FacetAnswer
 from pinakes.engines.matview import NAME as MATVIEW
 from pinakes.engines.overlap import branches
-from pinakes.errors import ReadModelNotReady
 from pinakes.query.aspect import FacetsAsked
 from pinakes.query.formula import Formula, Nothing
 from pinakes.settings import Settings
@@ -28,7 +27,7 @@ from pinakes.store.compiler import VIEW_COLUMNS, Compiler, table_columns
 from pinakes.store.pool import Connection
 from pinakes.store.queries import for_source, load
 from pinakes.store.vocabulary import cardinalities
-from pinakes.view.reading import hold, max_staleness_s
+from pinakes.view.reading import hold, max_staleness_s, require_young
 
 SAMPLE_ROWS = 20_000
 """Rows looked at where counting everything takes too long: some 100 ms, words included."""
@@ -94,9 +93,8 @@ class MatviewFacets:
             ReadModelNotReady: there is none, or not `at_any_age` and it is older than allowed.
         """
         state = await hold(connection)
-        allowed = max_staleness_s(self._settings, state)
-        if not at_any_age and state.age_s > allowed:
-            raise ReadModelNotReady(f"The read model is {state.age_s:.0f} s old; {allowed:.0f} s are allowed.")
+        if not at_any_age:
+            require_young(state.age_s, max_staleness_s(self._settings, state))
         if isinstance(formula, Nothing):
             return _answer(_Counted([], whole=True), MATVIEW, state.at, state.epoch)
 

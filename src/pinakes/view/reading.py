@@ -54,6 +54,12 @@ def max_staleness_s(settings: Settings, state: Epoch) -> float:
     return DEFAULT_STALENESS_S
 
 
+def require_young(age_s: float, allowed_s: float) -> None:
+    """Raises: ReadModelNotReady, where what is to be read is older than allowed."""
+    if age_s > allowed_s:
+        raise ReadModelNotReady(f"The read model is {age_s:.0f} s old; {allowed_s:.0f} s are allowed.")
+
+
 def warning(settings: Settings, state: Epoch) -> str | None:
     """What is to be said of a read model that is too old to be read, and how to mend it; None of any other."""
     if state.policy is None or state.age_s <= max_staleness_s(settings, state):
