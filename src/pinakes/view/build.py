@@ -94,11 +94,10 @@ async def build(
         origin = await connection.fetchval(epochs.SQL["origin"])
         next_doc = items if plain else 0
         epoch = await connection.fetchval(epochs.SQL["reincarnate"], next_doc, policy, fingerprint(), origin)
-        await connection.execute(epochs.SQL["log"], epoch, items, [EVERYTHING])
+        await connection.execute(epochs.SQL["log_and_announce"], epoch, items, [EVERYTHING])
         relation = f"{NAME}_next"
         await connection.execute(epochs.SQL["log_refresh"], "build", policy, epoch, taken, items, relation)
         await connection.execute(epochs.SQL["prune_refreshes"], KEEP_REFRESHES)
-        await connection.execute(epochs.SQL["announce"])
         await _exchange(connection, plain=plain, sleep=sleep)
     await connection.execute(SQL["vacuum"])
     await connection.execute(SQL["shrink_queue"])

@@ -111,15 +111,10 @@ VALUES ($1, now(), $2, $3, extract(epoch FROM clock_timestamp() - now()))
 INSERT INTO view_refresh (kind, policy, epoch, started_at, seconds, items_changed, items, bytes)
 VALUES ($1, $2, $3, now(), extract(epoch FROM clock_timestamp() - now()), $4, $5, pg_total_relation_size($6::regclass))
 
--- name: announce
--- purpose: wakes those who wait for an epoch, and tells them what it has seen; sent by the applier
---          only, so no writer queues for it. A message holds 8,000 bytes, a snapshot may be longer
--- index: none; one row
-SELECT pg_notify('pinakes_epoch', left(epoch.epoch || ' ' || coalesce(epoch.seen::text, ''), 7900))
-FROM epoch
-
 -- name: log_and_announce
--- purpose: `log` and `announce` in one
+-- purpose: `log`, and when the transaction commits, wakes those who wait for an epoch and tells them what it has
+--          seen; sent by the applier only, so no writer queues for it. A message holds 8,000 bytes, a snapshot
+--          may be longer
 -- index: change_log, primary key
 WITH logged AS (
     INSERT INTO change_log (epoch, at, items, terms, seconds)
