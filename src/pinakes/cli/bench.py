@@ -19,6 +19,7 @@ from pinakes.bench.generator.vocabulary import MAX_TAGS, MIN_TAGS
 from pinakes.bench.measure import ENGINES, FORMAT, Measurement, Plan
 from pinakes.bench.peers.registry import PEERS
 from pinakes.bench.report.html import merged, pictures, report
+from pinakes.bench.report.markdown import markdown
 from pinakes.bench.workload import load_workload
 from pinakes.bench.writes import RATE
 from pinakes.cli.bench_table import tables
@@ -105,6 +106,7 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--timeout-s", type=click.FloatRange(0.001), default=20.0, show_default=True, help="For one answer.")
 @click.option("--json", "json_file", type=_FILE, help="Write the results there; `-` prints them.", metavar="FILE")
 @click.option("--html", "html_file", type=_FILE, help="Write a report with plots there.", metavar="FILE")
+@click.option("--markdown", "markdown_file", type=_FILE, help="Write the tables there, as Markdown.", metavar="FILE")
 @click.option("--plots", "plots_dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Write each plot there, as SVG.")  # fmt: skip
 @click.option("--from", "earlier", type=_EXISTING, multiple=True, metavar="FILE",
@@ -125,7 +127,7 @@ def command(**given: Any) -> None:
     if given["earlier"]:
         results = [_read(path) for path in given["earlier"]]
         _write(merged(results), given["json_file"])
-        _report(results, given["html_file"], given["plots_dir"])
+        _report(results, given)
         return
     sizes = given["items"] or (() if given["files"] or given["as_is"] else (_DEFAULT_ITEMS,))
     if (given["items"] and (given["files"] or given["as_is"])) or (given["files"] and given["as_is"]):
@@ -159,7 +161,7 @@ def command(**given: Any) -> None:
     given["folder"].mkdir(parents=True, exist_ok=True)
     measured = run_async(_measure(settings, plan, given["folder"]))
     _write(measured, given["json_file"])
-    _report([measured], given["html_file"], given["plots_dir"])
+    _report([measured], given)
     if any(one["wrong"] for scale in measured["scales"] for one in scale["contestants"] if one["kind"] == "engine"):
         raise click.exceptions.Exit(1)
 
@@ -189,18 +191,23 @@ def _write(results: dict[str, Any], json_file: Path | None) -> None:
     for each in tables(results):
         console.print(each)
     if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(text, encoding="utf-8")
+        _put(json_file, text)
 
 
-def _report(results: list[dict[str, Any]], html_file: Path | None, plots_dir: Path | None) -> None:
-    if plots_dir is not None:
-        plots_dir.mkdir(parents=True, exist_ok=True)
+def _report(results: list[dict[str, Any]], given: dict[str, Any]) -> None:
+    if given["plots_dir"] is not None:
+        given["plots_dir"].mkdir(parents=True, exist_ok=True)
         for name, svg in pictures(results).items():
-            (plots_dir / f"{name}.svg").write_text(svg, encoding="utf-8")
-    if html_file is not None:
-        html_file.parent.mkdir(parents=True, exist_ok=True)
-        html_file.write_text(report(results), encoding="utf-8")
+            (given["plots_dir"] / f"{name}.svg").write_text(svg, encoding="utf-8")
+    if given["html_file"] is not None:
+        _put(given["html_file"], report(results))
+    if given["markdown_file"] is not None:
+        _put(given["markdown_file"], f"{markdown(results)}\n")
+
+
+def _put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def _read(path: Path) -> dict[str, Any]:

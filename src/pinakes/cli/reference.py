@@ -12,15 +12,18 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
 from pinakes import errors
 from pinakes.advise.rules import RULES
 from pinakes.api.metrics import FAMILIES
 from pinakes.api.parameters import FACETS_ONLY, SUGGEST, TAGS, UNIFIED, Parameter
+from pinakes.bench.report.markdown import markdown
 from pinakes.cli.main import COMMANDS, main
 from pinakes.doctor.examine import CHECKS
 from pinakes.doctor.server_settings import LIMITS
@@ -28,6 +31,7 @@ from pinakes.query.language.grammar import GRAMMAR
 from pinakes.settings import Settings, hyphenated
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
+RESULTS = DOCS.parent / "bench" / "results"
 
 
 def settings_table() -> str:
@@ -158,9 +162,19 @@ def grammar() -> str:
     return f"```\n{GRAMMAR.strip()}\n```"
 
 
+def benchmark(name: str, *only: str) -> str:
+    """The tables of one file of results; `only` some of them."""
+    return markdown([orjson.loads((RESULTS / f"{name}.json").read_bytes())], only)
+
+
 # Page -> its generated parts.
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
+    "benchmarks.md": {
+        "1m-quiet": partial(benchmark, "1m-quiet", "latencies", "ratios"),
+        "10m": partial(benchmark, "10m", "latencies", "ratios", "sizes"),
+        "refresh": partial(benchmark, "refresh", "refreshes"),
+    },
     "errors.md": {"errors": errors_table},
     "operations.md": {"rules": rules_table, "checks": checks_table},
     "metrics.md": {"metrics": metrics_table},

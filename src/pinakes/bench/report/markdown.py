@@ -1,0 +1,55 @@
+"""The results as Markdown, for pages and wikis; the tables of docs/benchmarks.md are written with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pinakes.bench.report.grids import WRONG, Grid, about, grids, notes, projected
+from pinakes.bench.report.html import merged
+
+
+def markdown(results: Sequence[dict[str, Any]], only: Sequence[str] = ()) -> str:
+    """For each result what was measured on what, then for each size its tables; at the end what they project.
+
+    `only` names the parts wanted, as in `Grid.about`; empty: all.
+    """
+    return "\n\n".join(
+        [*_parts(results, only), *(f"Projected, {line}." for line in projected(merged(results)["projection"]))]
+    )
+
+
+def _parts(results: Sequence[dict[str, Any]], only: Sequence[str]) -> Iterator[str]:
+    for result in results:
+        machine = result["machine"]
+        yield (
+            f"Measured {result['began'][:10]} at revision `{result['revision']}` on {machine['cores']} cores of "
+            f"{machine['cpu']} with {machine['memory_gb']} GB, PostgreSQL {_postgresql(result)}."
+        )
+        for scale in result["scales"]:
+            yield f"**{about(scale, result)}**"
+            for grid in grids(scale):
+                if only and grid.about not in only:
+                    continue
+                yield f"{table(grid)}\n\n{grid.caption.capitalize()}."
+            for note in notes(scale):
+                yield f"{_marked(note)}."
+
+
+def table(grid: Grid) -> str:
+    """One table; what is wrong is bold."""
+    lines = [_row(grid.columns), "|" + "---|" * len(grid.columns)]
+    lines += [_row((row[0] and f"`{row[0]}`", *row[1:])) for row in grid.rows]
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(_marked(cell).replace('|', ' or ') for cell in cells)} |".replace("|  |", "| |")
+
+
+def _marked(text: str) -> str:
+    return f"**{text.removeprefix(WRONG)}**" if text.startswith(WRONG) else text
+
+
+def _postgresql(result: dict[str, Any]) -> str:
+    return str(result["postgresql"].get("server_version", "?")).split()[0]
