@@ -15,7 +15,7 @@ from pinakes.query.item import Item
 from pinakes.query.sources import SOURCE_BY_NAME
 from pinakes.store import content, tags, users
 from pinakes.store.content import Author, Change, Draft, etag
-from pinakes.store.draft import MAX_TAGS
+from pinakes.store.limits import MAX_TAGS
 from pinakes.store.pool import Connection, Pool
 
 ADA, BEN, ADMIN = Author(1), Author(2), Author(3, admin=True)

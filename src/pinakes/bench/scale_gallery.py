@@ -28,7 +28,7 @@ from pinakes.bench.generator import law
 from pinakes.bench.generator.gallery import Batch, Gallery
 from pinakes.query.sources import SOURCES
 from pinakes.settings import load_settings
-from pinakes.store.copy_format import NULL
+from pinakes.store.copy_text import NULL
 from pinakes.store.queries import load
 from pinakes.view.build import build
 from pinakes.view.session import alone, session

@@ -36,6 +36,7 @@ from pinakes.errors import Conflict, StoreError, StoreUnavailable
 from pinakes.query.sources import Source
 from pinakes.store import bulk_seal, copy_format
 from pinakes.store.bulk_seal import seal_unfinished
+from pinakes.store.copy_text import text_rows
 from pinakes.store.pool import PLANS_FOR_WRITING, Connection, Pool, is_lost, translate_errors
 from pinakes.store.queries import for_source, load
 
@@ -210,7 +211,7 @@ class BulkLoad:
         if unknown:
             raise ValueError(f"no columns of an item: {sorted(unknown)}")
         await self.prepare(source)
-        new = NewRows(source, tuple(columns), copy_format.text_rows(columns), rows, tag_ids)
+        new = NewRows(source, tuple(columns), text_rows(columns), rows, tag_ids)
         if connection is not None:
             return await self.add_rows(new, connection)
         with translate_errors():

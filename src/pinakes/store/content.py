@@ -30,7 +30,8 @@ from pinakes.errors import Conflict, Forbidden, InvalidContent, NotFound, StaleV
 from pinakes.query.item import Item, Tag
 from pinakes.query.sources import SOURCE_BY_CODE, SOURCES, Source
 from pinakes.store import aliases, tags
-from pinakes.store.draft import MAX_TAGS, Author, Change, Draft
+from pinakes.store.draft import Author, Change, Draft
+from pinakes.store.limits import MAX_TAGS
 from pinakes.store.pool import Connection, translate_errors
 from pinakes.store.queries import for_source, load
 

@@ -3,8 +3,6 @@
 The bounds are those of the tables' CHECK constraints, so what passes here is stored. Values are
 not coerced: "1" is no number. Anything refused raises `InvalidContent` naming the `field` and what
 is `allowed`, whether the values came over HTTP or from Python.
-
-A title also has a limit in bytes, because it stands in an index whose entries hold 2,700 bytes.
 """
 
 from __future__ import annotations
@@ -28,10 +26,8 @@ from pydantic import (
 
 from pinakes.errors import InvalidContent
 from pinakes.store import moment
+from pinakes.store.limits import MAX_JSON_DEPTH, MAX_TAGS, MAX_TITLE_BYTES
 
-MAX_TAGS = 1000
-MAX_TITLE_BYTES = 2600
-MAX_JSON_DEPTH = 100
 MAX_ID = 2**63 - 1
 
 

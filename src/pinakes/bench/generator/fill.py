@@ -27,7 +27,7 @@ from pinakes.bench.generator.gallery import DEFAULT_MEAN_TAGS, Batch, Gallery, m
 from pinakes.bench.generator.names import ADMIN, DEMO_USERS
 from pinakes.query.sources import SOURCES, Source
 from pinakes.store.bulk import BulkLoad, NewRows, seal_unfinished
-from pinakes.store.copy_format import text_rows
+from pinakes.store.copy_text import text_rows
 from pinakes.store.pool import Pool, translate_errors
 from pinakes.store.queries import for_source, load
 

@@ -1,7 +1,9 @@
 """Import and export: JSON lines in and out, an item a line.
 
 line      one line of the format: what it may say and what is refused
-reader    a file as batches, in a process of its own
+batch     lines, gathered into what is stored at once
+reading   the process that reads
+reader    a file as batches, from that process
 rejects   the file of refused lines
 progress  how far each file came
 importer  batches into the database

@@ -1,8 +1,9 @@
 """Lines of a file, checked and gathered into batches that are ready for COPY.
 
-A batch ends at `_ROWS` rows or `_BYTES` bytes, and before an id it already holds, so that of two
-lines with one id the later one updates the earlier. Names of tags and creators are numbered in the
-order they first appear; a batch brings the new ones. Their table is all that grows with the file.
+A batch ends at `_ROWS` rows (the first ones sooner) or `_BYTES` bytes, and before an id it already
+holds, so that of two lines with one id the later one updates the earlier. Names of tags and creators
+are numbered in the order they first appear; a batch brings the new ones. Their table is all that grows
+with the file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import BinaryIO, TypeAlias
 from pinakes.store.transfer import line as lines
 
 _ROWS = 10_000
+# The database waits for the first batch, so that is a quarter, and each twice the one before.
+_FIRST_ROWS = 2_500
 _BYTES = 16 << 20
 # More than any item the API takes; metadata has no limit of its own.
 MAX_LINE_BYTES = 64 << 20
@@ -96,12 +99,13 @@ class _Builder:
         self._now = datetime.now(UTC).isoformat()
         self._seen: dict[int, set[str]] = {}
         self._bytes = 0
+        self._limit = _FIRST_ROWS
         self.rows = 0
         self.batch = Batch()
 
     def full(self) -> bool:
         """Whether the batch should go before more is added."""
-        return self.rows >= _ROWS or self._bytes >= _BYTES or len(self.batch.refused) >= _ROWS
+        return self.rows >= self._limit or self._bytes >= _BYTES or len(self.batch.refused) >= _ROWS
 
     def take(self, raw: BinaryIO) -> Batch:
         """The batch so far; a new one begins."""
@@ -111,6 +115,7 @@ class _Builder:
         done.new_creators, self._creators.new = self._creators.new, []
         self._seen.clear()
         self._bytes = self.rows = 0
+        self._limit = min(2 * self._limit, _ROWS)
         return done
 
     def check(self, number: int, text: bytes) -> tuple[lines.Row, list[int]] | None:

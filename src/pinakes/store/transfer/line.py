@@ -29,8 +29,8 @@ import orjson
 
 from pinakes.query.sources import SOURCE_BY_NAME, Source
 from pinakes.store import moment
-from pinakes.store.copy_format import NULL, escape
-from pinakes.store.draft import MAX_TAGS, MAX_TITLE_BYTES
+from pinakes.store.copy_text import NULL, escape
+from pinakes.store.limits import MAX_JSON_DEPTH, MAX_TAGS, MAX_TITLE_BYTES
 
 UNKNOWN_CREATOR = "unknown"
 MAX_NAME = 255
@@ -56,7 +56,6 @@ GIVEN = {key: 1 << place for place, key in enumerate((*FIELDS[2:], "creator", "t
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9_.+/-]{0,63}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_MAX_DEPTH = 100
 
 
 _Read: TypeAlias = Callable[[str, Any], str]
@@ -208,8 +207,8 @@ def _object(key: str, value: Any) -> str:
 
 def _check_json(key: str, value: Any, depth: int) -> None:
     """What jsonb does not keep: U+0000 anywhere, and nesting that exhausts a stack."""
-    if depth > _MAX_DEPTH:
-        raise ValueError(f"{key} must not be nested deeper than {_MAX_DEPTH}")
+    if depth > MAX_JSON_DEPTH:
+        raise ValueError(f"{key} must not be nested deeper than {MAX_JSON_DEPTH}")
     if isinstance(value, str):
         if "\0" in value:
             raise ValueError(f"{key} must not contain the character U+0000")

@@ -1,15 +1,13 @@
 """A file's batches, read in a process of its own, or for a small file in a thread.
 
-Parsing and checking costs about as much as storing, so it has another core: `python -m
-pinakes.store.transfer.reader FILE FIRST_LINE` writes pickled `Batch`es to its standard output, each
-after its length, and `open_reader` hands them out. The pipe is the brake: at most a few batches are
-ahead of the database.
+Parsing and checking costs about as much as storing, so it has another core: `reading` runs there,
+and `open_reader` hands out its batches. The pipe is the brake: at most a few batches are ahead of the
+database.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import pickle
 import sys
 from collections.abc import AsyncIterator
@@ -17,30 +15,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from pinakes.errors import ImportFailed
+from pinakes.store.transfer import reading
 from pinakes.store.transfer.batch import Batch, batches
+from pinakes.store.transfer.reading import LENGTH
 
-_LENGTH = 8
 _BUFFER = 8 << 20
 # Below this a process takes longer to start than the file to read.
 _SMALL = 1 << 20
-
-
-def main() -> None:
-    """The reading process."""
-    # Nothing here is a cycle; looking for some cost a tenth of the time.
-    gc.disable()
-    path, first_line = Path(sys.argv[1]), int(sys.argv[2])
-    out = sys.stdout.buffer
-    try:
-        for batch in batches(path, first_line):
-            frame = pickle.dumps(batch, protocol=5)
-            out.write(len(frame).to_bytes(_LENGTH, "big"))
-            out.write(frame)
-            out.flush()
-    except BrokenPipeError:
-        # The importer is gone, perhaps killed: nobody is left to read for.
-        sys.stderr.close()
-        sys.exit(1)
 
 
 @asynccontextmanager
@@ -56,7 +37,7 @@ async def open_reader(path: Path, first_line: int) -> AsyncIterator[AsyncIterato
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        __name__,
+        reading.__name__,
         str(path),
         str(first_line),
         stdout=asyncio.subprocess.PIPE,
@@ -93,7 +74,7 @@ async def _frames(stream: asyncio.StreamReader, path: Path) -> AsyncIterator[Bat
     last = False
     while not last:
         try:
-            length = int.from_bytes(await stream.readexactly(_LENGTH), "big")
+            length = int.from_bytes(await stream.readexactly(LENGTH), "big")
             frame = await stream.readexactly(length)
         except asyncio.IncompleteReadError:
             raise ImportFailed(f"The process that reads {path} ended unexpectedly.") from None
@@ -101,7 +82,3 @@ async def _frames(stream: asyncio.StreamReader, path: Path) -> AsyncIterator[Bat
         batch: Batch = pickle.loads(frame)  # noqa: S301
         last = batch.last
         yield batch
-
-
-if __name__ == "__main__":
-    main()

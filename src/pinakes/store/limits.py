@@ -1,0 +1,10 @@
+"""How much an item may hold, whichever way it comes in; the tables' CHECK constraints allow no more.
+
+A title also has a limit in bytes, because it stands in an index whose entries hold 2,700 bytes.
+"""
+
+from __future__ import annotations
+
+MAX_TAGS = 1000
+MAX_TITLE_BYTES = 2600
+MAX_JSON_DEPTH = 100
