@@ -123,13 +123,14 @@ class BulkLoad:
             async with self._stack:
                 if self._guard is not None and not is_lost(self._guard):
                     try:
-                        await bulk_seal.put_back(self.pool, self._guard, self._status)
+                        await bulk_seal.put_back(self.pool, self._guard, self._status, also=[_fold])
                     finally:
                         await bulk_seal.unlock(self._guard)
                 elif self._guard is not None and error is None:
                     raise StoreUnavailable("The load lost its connection; the next command finishes it.")
             if self._guard is None:
                 await seal_unfinished(self.pool, self._status)
+            # What others counted meanwhile, or all of it where nothing was put back.
             await self.pool.execute("SELECT fold_tag_counts()")
 
     async def prepare(self, source: Source) -> None:
@@ -236,6 +237,11 @@ class BulkLoad:
         if len(new.rows):
             await _add_taggings(new, ids, connection)
         return ids
+
+
+async def _fold(connection: Connection) -> None:
+    """Brings what the load counted into the counts of tags."""
+    await connection.execute("SELECT fold_tag_counts()")
 
 
 async def _add_taggings(new: NewRows, ids: NDArray[np.int64], connection: Connection) -> None:

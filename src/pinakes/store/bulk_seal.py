@@ -36,7 +36,7 @@ _STAND_IN = "stands_in_for_foreign_key"
 _BUILDERS = 2
 
 Status = Callable[[str], None]
-_Step: TypeAlias = Callable[[Connection], Awaitable[None]]
+Step: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 
 async def take_off(connection: Connection, source: Source, *, wait_ms: int) -> None:
@@ -62,16 +62,17 @@ async def take_off(connection: Connection, source: Source, *, wait_ms: int) -> N
         )
 
 
-async def put_back(pool: Pool, guard: Connection, on_status: Status) -> list[str]:
-    """Makes everything that is owed; `guard` holds `LOCK`. The names made."""
+async def put_back(pool: Pool, guard: Connection, on_status: Status, also: Sequence[Step] = ()) -> list[str]:
+    """Makes everything that is owed, and takes the steps of `also` beside; `guard` holds `LOCK`. The names made."""
     owed = await guard.fetch(load("bulk")["owed"])
     if not owed:
+        await _spread(pool, guard, also)
         return []
     indexes = [row for row in owed if row["kind"] == "index"]
     keys = [row for row in owed if row["kind"] != "index"]
     if indexes:
         on_status(f"Building {len(indexes)} indexes")
-        await _spread(pool, guard, [partial(_build, row) for row in indexes])
+    await _spread(pool, guard, [*(partial(_build, row) for row in indexes), *also])
     if keys:
         on_status(f"Checking {len(keys)} foreign keys")
         for row in keys:
@@ -81,7 +82,7 @@ async def put_back(pool: Pool, guard: Connection, on_status: Status) -> list[str
     return [str(row["object_name"]) for row in owed]
 
 
-async def _spread(pool: Pool, guard: Connection, steps: Sequence[_Step]) -> None:
+async def _spread(pool: Pool, guard: Connection, steps: Sequence[Step]) -> None:
     """Takes the steps in order, on `guard` and on as many other connections as there should be and may be."""
     queue = iter(steps)
 
@@ -90,7 +91,7 @@ async def _spread(pool: Pool, guard: Connection, steps: Sequence[_Step]) -> None
             await step(connection)
 
     async with AsyncExitStack() as stack:
-        others = min(_BUILDERS, pool.get_max_size(), len(steps)) - 1
+        others = max(min(_BUILDERS, pool.get_max_size(), len(steps)) - 1, 0)
         builders = [guard] + [await stack.enter_async_context(pool.acquire()) for _ in range(others)]
         ended = await asyncio.gather(*(work(builder) for builder in builders), return_exceptions=True)
     for error in ended:
