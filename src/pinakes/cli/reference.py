@@ -172,7 +172,7 @@ GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "benchmarks.md": {
         "1m-quiet": partial(benchmark, "1m-quiet", "latencies", "ratios"),
-        "10m": partial(benchmark, "10m", "latencies", "ratios", "sizes"),
+        "10m": partial(benchmark, "10m", "latencies", "ratios", "kinds", "sizes"),
         "refresh": partial(benchmark, "refresh", "refreshes"),
     },
     "errors.md": {"errors": errors_table},

@@ -41,6 +41,7 @@ def grids(scale: dict[str, Any]) -> Iterator[Grid]:
     yield _latencies(scale["contestants"])
     if scale["ratios"]["warm"]:
         yield _ratios(scale["ratios"])
+    yield _kinds(scale["contestants"])
     yield _sizes(scale["gallery"])
     if "writes" in scale:
         yield _writes(scale["writes"])
@@ -89,6 +90,16 @@ def _ratios(ratios: dict[str, Any]) -> Grid:
         cells = [f"{one[part]:,.1f}" for part in ("p50", "p99", "median_of_questions")]
         rows.append((one["name"], *cells, str(one["questions"]), str(one["faster_on"])))
     return Grid("ratios", caption, columns, tuple(rows))
+
+
+def _kinds(contestants: list[dict[str, Any]]) -> Grid:
+    kinds = sorted({kind for one in contestants for kind in one["warm_by"]["kind"]})
+    rows = []
+    for kind in kinds:
+        found = [one["warm_by"]["kind"].get(kind, {}) for one in contestants]
+        rows.append((kind, *(f"{_ms(one, 'p50')} / {_ms(one, 'p99')}" if one else _NONE for one in found)))
+    caption = "milliseconds, warm, p50 / p99 by kind of question; who had no time for all answered some of them"
+    return Grid("kinds", caption, ("", *(one["name"] for one in contestants)), tuple(rows))
 
 
 def _sizes(gallery: dict[str, Any]) -> Grid:
