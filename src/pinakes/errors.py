@@ -347,3 +347,11 @@ class BodyTooSlow(RequestError):
     code = "PK707"
     status = 408
     hint = "Send the body in one go."
+
+
+class Draining(RequestError):
+    """The service is about to end and wants no new requests; those that come are still answered."""
+
+    code = "PK708"
+    status = 503
+    hint = "Send new requests to another one; see `drain-delay-seconds` in docs/operations.md."

@@ -74,6 +74,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
     workers: int = Field(1, ge=1, le=256, description="Web server processes")
+    drain_delay_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="Seconds between SIGTERM and the end of a service in which `/readyz` fails and all else is "
+        "answered, so that a balancer stops sending; two of its probes and a little. 0: none, as without a balancer",
+    )
     open_operations: bool = Field(
         False, description="Whether `/ops` is open to everybody, as in the demo; else to administrators"
     )

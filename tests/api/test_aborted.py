@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from api.application import Gallery
-from api.test_start_and_end import PATIENCE_S, serve
+from api.serving import PATIENCE_S, serve
 from pinakes.settings import Settings
 
 REQUESTS = int(os.environ.get("ABORTED_REQUESTS", "1500"))

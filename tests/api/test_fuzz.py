@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.application import ADA, Gallery
-from api.test_start_and_end import serve
+from api.serving import serve
 from pinakes.api.auth import make_token
 from pinakes.index.build import build
 from pinakes.settings import Settings

@@ -6,9 +6,7 @@ import asyncio
 import os
 import re
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
@@ -16,15 +14,13 @@ import psutil
 import pytest
 
 from api.application import ADA, Gallery, Tokens, assert_problem, running
+from api.serving import PATIENCE_S, URL, ready, serve, until_nobody_is_let_in, until_somebody_waits
 from api.test_server import free_port
 from faults.proxy import Proxy, postgres_socket, through
 from pinakes.settings import Settings
-from pinakes.store.pool import Pool, open_pool
+from pinakes.store.pool import Pool
 from pinakes.view.build import build
 from pinakes.view.session import session
-
-URL = "/api/v1/content/unified"
-PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -33,17 +29,6 @@ def proxy(settings: Settings, short_tmp: Path) -> Proxy:
     folder = short_tmp / f"proxy-{os.urandom(4).hex()}"
     folder.mkdir()
     return Proxy(postgres_socket(settings.database_url or ""), folder / ".s.PGSQL.5432")
-
-
-async def ready(client: httpx.AsyncClient, status: int) -> dict[str, object]:
-    """What `/readyz` says once it answers with `status`."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            answer = await client.get("/readyz")
-            if answer.status_code == status:
-                told: dict[str, object] = answer.json()
-                return told
-            await asyncio.sleep(0.05)
 
 
 async def test_a_service_may_start_before_its_database_and_outlive_it(
@@ -76,33 +61,6 @@ async def test_a_service_may_start_before_its_database_and_outlive_it(
         await proxy.refuse()
 
 
-@asynccontextmanager
-async def serve(
-    settings: Settings, port: int = 0, *options: str
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, str, list[str]]]:
-    """`pinakes serve` as a person runs it, and where it answers."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pinakes.cli.main", "serve", "--port", str(port), *options,
-        env={**os.environ, **settings.environment()},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    assert process.stdout is not None
-    said: list[str] = []
-    try:
-        while True:
-            line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)).decode()
-            assert line, f"ended: {said}"
-            said.append(line)
-            if found := re.match(r"Serving at (\S+)", line):
-                break
-        yield process, found[1], said
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
 async def test_requests_begun_are_answered_before_the_service_ends(
     settings: Settings, gallery: Gallery, pool: Pool, token: Tokens
 ) -> None:
@@ -115,14 +73,14 @@ async def test_requests_begun_are_answered_before_the_service_ends(
             write = asyncio.create_task(
                 client.patch(item, json={"title": "Last words"}, headers=token(ADA, "content:write"))
             )
-            await _until_somebody_waits(settings)
+            await until_somebody_waits(settings)
             family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
             assert len(family) >= 3
             lines = " ".join(word for member in family for word in member.cmdline())
             assert "serve" in lines
             assert str(settings.jwt_secret) not in lines  # children read secrets from their environment
             process.send_signal(signal.SIGTERM)
-            await _until_nobody_is_let_in(url)
+            await until_nobody_is_let_in(url)
             assert not write.done()
         assert (await write).json()["title"] == "Last words"
         assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
@@ -224,27 +182,3 @@ async def test_a_rolling_restart_under_load_loses_no_request(settings: Settings,
             going = False
             await asyncio.gather(*asking)
     assert broken == []
-
-
-async def _until_somebody_waits(settings: Settings) -> None:
-    """For a lock, in the test's database."""
-    pool = await open_pool(settings, max_size=1)
-    asked = "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not await pool.fetchval(asked):  # noqa: ASYNC110 - it is another program that gets there
-                await asyncio.sleep(0.02)
-    finally:
-        await pool.close()
-
-
-async def _until_nobody_is_let_in(url: str) -> None:
-    host, port = url.removeprefix("http://").split(":")
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(host, int(port))
-            except OSError:
-                return
-            writer.close()
-            await asyncio.sleep(0.02)

@@ -4,13 +4,18 @@
 at most. Without Redis every answer is still given and still right, only not from the cache, and with a
 read model that nobody keeps from the tables: that is `degraded`, and no reason to send nobody here any
 more. Why a part is not ready stands in the log, not in the answer: it may name hosts.
+
+A service that is about to end fails `/readyz` for a while before it does, and answers everything else:
+while the file that `DRAIN_VARIABLE` names is there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from redis.exceptions import RedisError
 from starlette.requests import Request
@@ -20,12 +25,13 @@ from pinakes.api import encode
 from pinakes.api.problem import problem_response
 from pinakes.api.state import State, state_of
 from pinakes.cache.report import health as cache_health
-from pinakes.errors import PinakesError, StoreUnavailable
+from pinakes.errors import Draining, PinakesError, StoreUnavailable
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import translate_errors
 from pinakes.view import reading
 from pinakes.view.epoch import read_epoch
 
+DRAIN_VARIABLE = "PINAKES_DRAIN_MARK"
 PATIENCE_S = 1.0
 _NEEDED = ("postgresql", "schema")
 
@@ -38,7 +44,9 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Every part this process needs is ready, or 503 with the state of each."""
+    """Every part this process needs is ready and it will go on, or 503 with the state of each."""
+    if _draining():
+        return problem_response(Draining())
     parts = await parts_of(state_of(request))
     failed = [name for name in _NEEDED if parts[name] != "ok"]
     if failed:
@@ -48,6 +56,11 @@ async def readyz(request: Request) -> Response:
     status = "degraded" if warnings or "failed" in parts.values() else "ok"
     told = {"status": status, "parts": parts, "warnings": warnings}
     return Response(encode.to_json(told), media_type="application/json")
+
+
+def _draining() -> bool:
+    mark = os.environ.get(DRAIN_VARIABLE)
+    return mark is not None and Path(mark).exists()
 
 
 async def parts_of(state: State) -> dict[str, str]:

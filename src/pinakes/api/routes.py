@@ -322,7 +322,7 @@ ROUTES: tuple[ApiRoute, ...] = (
         "/readyz",
         "GET",
         health.readyz,
-        operation("Every part needed is ready.", "Health", refusals=(errors.StoreUnavailable,)),
+        operation("Every part needed is ready.", "Health", refusals=(errors.StoreUnavailable, errors.Draining)),
     ),
 )
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +26,13 @@ _TAIL_BYTES = 2000
 
 
 class Children:
-    """Child processes, ended together when the context is left; `log_dir` None leaves them our stderr."""
+    """Child processes, ended together when the context is left; `log_dir` None leaves them our stderr.
 
-    def __init__(self, settings: Settings, log_dir: Path | None = None) -> None:
-        self._environment = {**os.environ, **settings.environment()}
+    `extra` are variables they get beside the settings.
+    """
+
+    def __init__(self, settings: Settings, log_dir: Path | None = None, extra: Mapping[str, str] | None = None) -> None:
+        self._environment = {**os.environ, **settings.environment(), **(extra or {})}
         self._log_dir = log_dir
         self._running: dict[str, Process] = {}
 
@@ -64,6 +69,8 @@ class Children:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what a killed child has left of its own
         self._running.clear()
 
     async def __aenter__(self) -> Self:

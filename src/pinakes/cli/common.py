@@ -21,7 +21,7 @@ from pinakes.settings import Settings, load_settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 data_dir_option = click.option(
     "--data-dir",
@@ -69,7 +69,7 @@ def run_async(work: Coroutine[Any, Any, T], *, exit_code: int | None = None) -> 
                 task.cancel()
             received.append(number)
 
-        for number in _SIGNALS:
+        for number in SIGNALS:
             # nohup ignores SIGHUP and means it; a script ignores SIGINT for what it starts with `&`, out of habit.
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, interrupt, number)

@@ -18,6 +18,7 @@ from pinakes.bench.generator.names import ADMIN
 from pinakes.cli import web
 from pinakes.cli.children import Children
 from pinakes.cli.common import data_dir_option, progress, run_async, status
+from pinakes.cli.drain import Drain
 from pinakes.cli.gallery import DEFAULT_ITEMS, Gallery
 from pinakes.embedded import DataDirectory, connected
 from pinakes.embedded.demo import OneDemo
@@ -75,12 +76,13 @@ async def _demo(settings: Settings, items: int | None) -> None:
 
         # Whatever is to run beside the web server joins it here, before it: children stop in
         # the opposite order, and all of them before the servers.
-        children = await stack.enter_async_context(Children(live, directory.log))
+        drain = stack.enter_context(Drain(live.drain_delay_seconds))
+        children = await stack.enter_async_context(Children(live, directory.log, drain.environment()))
         await children.start("worker", "pinakes.cli.worker")
         claimed.close()
         await web.serving(children, address, port)
         click.echo(_welcome(web.url(address, port), settings.data_dir, tags, _links(live, people)))
-        await children.watch()
+        await drain.after(children.watch())
 
 
 def _links(settings: Settings, people: list[User]) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import click
 from pinakes.cli import web
 from pinakes.cli.children import Children
 from pinakes.cli.common import connection_options, run_async, status
+from pinakes.cli.drain import Drain
 from pinakes.embedded import connected
 from pinakes.errors import StoreUnavailable
 from pinakes.settings import Settings
@@ -34,8 +35,9 @@ def command(settings: Settings, host: str | None, port: int | None, workers: int
 
     The schema must be the one this version needs: run `pinakes migrate` first. A database that is not
     there yet is waited for; until it is, every answer is 503. On Ctrl-C or SIGTERM, requests begun are
-    still answered. Without `--worker`, a `pinakes worker` should run somewhere: a read model that nobody
-    keeps is not read once it is too old, and answers come from the tables.
+    still answered; with drain-delay-seconds, new ones too for so long, while /readyz fails. Without
+    `--worker`, a `pinakes worker` should run somewhere: a read model that nobody keeps is not read once
+    it is too old, and answers come from the tables.
     """
     given = {"host": host, "port": port, "workers": workers}
     chosen = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
@@ -53,13 +55,15 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
                 status("cursor-secret is not set: cursors will end with this process")
             cursor_secret = live.cursor_secret or secrets.token_urlsafe(48)
             update = {"host": address, "port": port, "cursor_secret": cursor_secret}
-            async with Children(live.model_copy(update=update)) as children:
-                if with_worker:
-                    await children.start("worker", "pinakes.cli.worker")
-                claimed.close()
-                await web.serving(children, address, port)
-                click.echo(f"Serving at {web.url(address, port)} (Ctrl-C ends it)")
-                await _watch(children, live, there=there, with_worker=with_worker)
+            served = live.model_copy(update=update)
+            with Drain(live.drain_delay_seconds) as drain:
+                async with Children(served, extra=drain.environment()) as children:
+                    if with_worker:
+                        await children.start("worker", "pinakes.cli.worker")
+                    claimed.close()
+                    await web.serving(children, address, port)
+                    click.echo(f"Serving at {web.url(address, port)} (Ctrl-C ends it)")
+                    await drain.after(_watch(children, live, there=there, with_worker=with_worker))
 
 
 async def _prepared(settings: Settings, *, with_worker: bool) -> bool:
