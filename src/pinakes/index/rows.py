@@ -1,9 +1,9 @@
 """From rows to the terms of one segment, a column at a time.
 
 A segment has up to 2^20 rows with some 60 million facts, so nothing here is done per fact in
-Python: rows come as columns (`rows.sql: documents`), texts are cut by `bytes.split`, words numbered
-by a dictionary's own lookup, and (term, document) pairs are sorted as 64-bit numbers. About 4 µs a
-row and 1 kB a row of memory at most.
+Python: rows come as columns in the order of documents (`rows.sql: documents`), texts are cut by
+`bytes.split`, words numbered by a dictionary's own lookup, and documents brought together by term with
+a sort that keeps their order (`groups`). About 4 µs a row and 1 kB a row of memory at most.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pinakes.bitmap.codes import Keys
 from pinakes.bitmap.segments import SEGMENT, SEGMENT_BITS
 from pinakes.bitmap.terms import ORDER_FIELDS, OrderField
 from pinakes.index.codes import Codes
-from pinakes.index.groups import U64, TermBits, grouped, ladder, whole
+from pinakes.index.groups import U32, Pairs, TermBits, grouped, ladder, whole
 from pinakes.query.text import MAX_WORD, words
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
@@ -44,11 +44,18 @@ _SQL = load("rows", "pinakes.index.sql")
 
 
 class _Numbers(defaultdict[bytes, int]):
-    """Numbers texts as they come, from 0."""
+    """Numbers texts as they come, from 0; `longest`: the bytes of the longest."""
+
+    longest = 0
 
     def __missing__(self, text: bytes) -> int:
         number = self[text] = len(self)
+        self.longest = max(self.longest, len(text))
         return number
+
+    def of(self, texts: list[bytes]) -> U32:
+        """The numbers of texts."""
+        return np.fromiter(map(self.__getitem__, texts), np.uint32, len(texts))
 
 
 class SegmentRows:
@@ -60,8 +67,8 @@ class SegmentRows:
         self._words = _Numbers()
         self._words[_END] = 0
         self._types = _Numbers()
-        self._word_pairs: list[U64] = []
-        self._tag_pairs: list[U64] = []
+        self._word_pairs = Pairs()
+        self._tag_pairs = Pairs()
         self._columns: dict[str, list[npt.NDArray[Any]]] = defaultdict(list)
         self._titles: list[bytes] = []
 
@@ -89,15 +96,13 @@ class SegmentRows:
             await asyncio.gather(coming, return_exceptions=True)
 
     def add(self, row: Any) -> None:
-        """Some rows, as `rows.sql: documents` gives them."""
-        count = row["rows"]
-        low = _column(row["docs"], ">i4", np.uint64) - np.uint64(self._base)
+        """Some rows, as `rows.sql: documents` gives them; documents ascend from call to call too."""
+        docs = _column(row["docs"], ">u4", np.uint32)
         keep = self._columns
         sources, ids = _column(row["sources"], ">i2", np.int64), _column(row["ids"], ">i8", np.int64)
-        types = row["types"].split(_END)
-        keep["doc"].append(low)
-        keep["source"].append(sources.astype(np.uint64))
-        keep["type"].append(np.fromiter(map(self._types.__getitem__, types), np.uint64, count))
+        keep["doc"].append(docs)
+        keep["source"].append(sources.astype(np.uint32))
+        keep["type"].append(self._types.of(row["types"].split(_END)))
         keep["creator"].append(_column(row["creators"], ">i8", np.int64))
         keep["private"].append(_column(row["private"], np.uint8, np.bool_))
         keep["quality_score"].append(_column(row["scores"], ">f8", np.float64))
@@ -105,70 +110,62 @@ class SegmentRows:
         keep["updated_at"].append(_moments(row["updated"]))
         keep["key"].append(terms.tie_keys(ids, sources))
         self._titles += row["titles"].split(_END)
-        self._add_tags(low, _column(row["tag_counts"], ">i4", np.int64), row["tags"])
-        self._add_words(low, row["titles"])
-        self._add_words(low, row["prompts"])
+        self._add_tags(docs, _column(row["tag_counts"], ">i4", np.int64), row["tags"])
+        self._add_words(docs, row["texts"])
 
-    def _add_tags(self, low: U64, counts: npt.NDArray[np.int64], body: bytes) -> None:
+    def _add_tags(self, docs: U32, counts: npt.NDArray[np.int64], body: bytes) -> None:
         """Tags come in the wire format of int4[]: a header of five words, then length and value of each."""
         numbers = np.frombuffer(body, ">u4")
         sizes = np.where(counts, _ARRAY_HEADER + 2 * counts, _EMPTY_ARRAY)
         first = np.cumsum(sizes) - sizes + _ARRAY_HEADER + 1
         total = int(counts.sum())
         place = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-        self._columns["tags"].append(counts.astype(np.uint64))
-        values = numbers[np.repeat(first, counts) + 2 * place].astype(np.uint64)
-        self._tag_pairs.append(values << np.uint64(SEGMENT_BITS) | np.repeat(low, counts))
+        self._columns["tags"].append(counts.astype(np.uint32))
+        values = numbers[np.repeat(first, counts) + 2 * place].astype(np.uint32)
+        self._tag_pairs.add(values, np.repeat(docs, counts))
 
-    def _add_words(self, low: U64, texts: bytes) -> None:
+    def _add_words(self, docs: U32, texts: bytes) -> None:
         if not texts.translate(None, _END).isascii():
-            texts = _END.join(text if text.isascii() else _spaced(text) for text in texts.split(_END))
+            texts = _END.join([text if text.isascii() else _spaced(text) for text in texts.split(_END)])
         tokens = (texts.translate(_ASCII_WORDS) + _END).replace(_END, b" \xff ").split()
-        if len(max(tokens, key=len)) > MAX_WORD:
-            tokens = [piece for token in tokens for piece in _cut(token)]
-        numbers = np.fromiter(map(self._words.__getitem__, tokens), np.uint64, len(tokens))
+        numbers = self._words.of(tokens)
+        if self._words.longest > MAX_WORD:
+            # Some text of the segment has such a word: from here on each is looked at.
+            numbers = self._words.of([piece for token in tokens for piece in _cut(token)])
         ends = numbers == 0
         row = np.cumsum(ends) - ends
         inside = ~ends
-        self._word_pairs.append(numbers[inside] << np.uint64(SEGMENT_BITS) | low[row[inside]])
+        self._word_pairs.add(numbers[inside], docs[row[inside]])
 
     def terms(self, codes: Codes) -> Iterator[TermBits]:
         """Every term of the segment with its documents, encoded."""
         if not self._titles:
             return
         columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
-        low = columns["doc"]
-        if (low[1:] < low[:-1]).any():
-            order = np.argsort(low)
-            columns = {name: column[order] for name, column in columns.items()}
-            self._titles = [self._titles[place] for place in order.tolist()]
-            low = columns["doc"]
-        yield whole(terms.ALL, low, self._base)
-        yield from self._fact_columns(columns, low)
-        yield from grouped([columns["tags"] << np.uint64(SEGMENT_BITS) | low], self._base, terms.tagged)
-        yield from grouped(self._tag_pairs, self._base, lambda number: f"tag:{number}")
+        docs = columns["doc"]
+        assert (docs[1:] > docs[:-1]).all(), "documents come in order"
+        yield whole(terms.ALL, docs)
+        yield from self._fact_columns(columns, docs)
+        yield from grouped(columns["tags"], docs, terms.tagged)
+        yield from grouped(*self._tag_pairs.joined(), lambda number: f"tag:{number}")
         spelt = list(self._words)
-        yield from grouped(self._word_pairs, self._base, lambda number: f"word:{spelt[number].decode()}")
+        yield from grouped(*self._word_pairs.joined(), lambda number: f"word:{spelt[number].decode()}")
         for field in ORDER_FIELDS:
-            yield from self._ladder(field, columns, low, codes)
+            yield from self._ladder(field, columns, docs, codes)
 
-    def _fact_columns(self, columns: dict[str, npt.NDArray[Any]], low: U64) -> Iterator[TermBits]:
+    def _fact_columns(self, columns: dict[str, npt.NDArray[Any]], docs: U32) -> Iterator[TermBits]:
         private = columns["private"]
         for name, chosen in (("vis:private", private), ("vis:public", ~private)):
             if chosen.any():
-                yield whole(name, low[chosen], self._base)
-        shift = np.uint64(SEGMENT_BITS)
+                yield whole(name, docs[chosen])
         types = list(self._types)
         creators, places = np.unique(columns["creator"], return_inverse=True)
-        yield from grouped([columns["source"] << shift | low], self._base, lambda number: f"source:{number}")
-        yield from grouped(
-            [columns["type"] << shift | low], self._base, lambda number: f"type:{types[number].decode()}"
-        )
-        pairs = places.astype(np.uint64) << shift | low
-        yield from grouped([pairs], self._base, lambda number: f"creator:{creators[number]}")
+        yield from grouped(columns["source"], docs, lambda number: f"source:{number}")
+        yield from grouped(columns["type"], docs, lambda number: f"type:{types[number].decode()}")
+        yield from grouped(places.astype(np.uint32), docs, lambda number: f"creator:{creators[number]}")
 
     def _ladder(
-        self, field: OrderField, columns: dict[str, npt.NDArray[Any]], low: U64, codes: Codes
+        self, field: OrderField, columns: dict[str, npt.NDArray[Any]], docs: U32, codes: Codes
     ) -> Iterator[TermBits]:
         if field == "title":
             spelt = codes[field].spelt_titles(self._titles)
@@ -177,10 +174,10 @@ class SegmentRows:
             if field == "quality_score":
                 missing = np.isnan(keys)
                 if missing.any():
-                    yield whole(terms.null(field), low[missing], self._base)
-                keys, low = keys[~missing], low[~missing]
+                    yield whole(terms.null(field), docs[missing])
+                keys, docs = keys[~missing], docs[~missing]
             spelt = codes[field].spelt(keys)
-        yield from ladder(field, *spelt, (low + np.uint64(self._base)).astype(np.uint32))
+        yield from ladder(field, *spelt, docs)
 
 
 def _column(sent: bytes, stored: Any, wanted: Any) -> npt.NDArray[Any]:

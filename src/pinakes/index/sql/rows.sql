@@ -2,7 +2,7 @@
 
 -- name: documents
 -- purpose: a run of document numbers as columns, each one value: numbers big-endian one after the other,
---          texts with the byte 0xff between them, which is in no UTF-8; all in the same order of rows
+--          texts with the byte 0xff between them, which is in no UTF-8; all in the order of documents
 -- index: unified_content_with_tags, doc
 SELECT
     count(*) AS rows,
@@ -16,12 +16,16 @@ SELECT
     string_agg(timestamptz_send(stored.created_at), ''::bytea) AS created,
     string_agg(timestamptz_send(stored.updated_at), ''::bytea) AS updated,
     string_agg(textsend(stored.title), '\xff'::bytea) AS titles,
-    string_agg(textsend(coalesce(stored.prompt, '')), '\xff'::bytea) AS prompts,
+    string_agg(textsend(stored.title || ' ' || coalesce(stored.prompt, '')), '\xff'::bytea) AS texts,
     string_agg(int4send(cardinality(stored.tags)), ''::bytea) AS tag_counts,
     string_agg(array_send(stored.tags), ''::bytea) AS tags
-FROM unified_content_with_tags AS stored
-WHERE stored.doc >= $1
-  AND stored.doc < $2
+FROM (
+    SELECT *
+    FROM unified_content_with_tags
+    WHERE doc >= $1
+      AND doc < $2
+    ORDER BY doc
+) AS stored
 
 -- name: sample
 -- purpose: values of every order field from about $1 percent of the pages, as columns like `documents`;
