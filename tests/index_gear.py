@@ -40,9 +40,9 @@ class Gear:
         self.applier = Applier(observers=[DeltaWriter()])
         self.restart()
 
-    def restart(self, memory: int = 1 << 26) -> None:
-        """A new worker."""
-        self.reader = IndexReader(memory)
+    def restart(self, memory: int = 1 << 26, patience: int | None = None) -> None:
+        """A new worker; `patience` with every order instead of what so small a gallery gives it."""
+        self.reader = IndexReader(memory, patience)
         self.engine = IndexEngine(CODEC, self.settings, self.reader)
         self.quick = QuickIndex(self.engine, self.settings)
 

@@ -113,6 +113,20 @@ async def test_a_warm_page_takes_no_more_statements_than_it_did(
     assert len(seen) <= CEILINGS[engine, kind], seen.texts
 
 
+async def test_the_first_page_of_a_process_is_all_that_its_session_is_asked(
+    gallery: Settings, one: Pool, tags: Tags
+) -> None:
+    """Begin, what the tags mean, stamps, the state, what the evaluation lacks (eight loads), the page, rollback.
+
+    Nothing about types: the driver asks that while the session is opened.
+    """
+    service = ContentService(one, gallery)
+    async with watched(one) as seen:
+        await service.answer(_query("tags", tags), engine="index")
+    assert not [text for text in seen.texts if "typeinfo" in text or "pg_type" in text]
+    assert len(seen) <= 18, seen.texts
+
+
 @pytest.mark.parametrize("field", ["created_at", "updated_at", "quality_score", "title"])
 @pytest.mark.parametrize("page", [1, 2, 7])
 async def test_any_page_of_any_order_takes_the_index_the_same_statements(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from galleries import Gallery, galleries, names, queries
 from index_gear import CODEC, Gear, put, remove, sample
+from pinakes.bitmap.window import SPARE
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import facets
 from pinakes.engines.matview import MatviewEngine
@@ -63,7 +64,9 @@ async def happen(step: str, gear: Gear, held: dict[tuple[int, int], Item], data:
         case "build":
             await gear.build()
         case "restart":
-            gear.restart(memory=data.draw(st.sampled_from((1 << 26, 2_000))))
+            gear.restart(
+                memory=data.draw(st.sampled_from((1 << 26, 2_000))), patience=data.draw(st.sampled_from((0, 12)))
+            )
         case "verify":
             await gear.verify()
 
@@ -76,7 +79,7 @@ STEPS = ("put", "put", "put", "remove", "remove", "fold", "build", "restart", "v
 async def test_pages_equal_the_oracles_whatever_happens_in_between(data: st.DataObject, gear: Gear) -> None:
     gallery = data.draw(galleries(12))
     await gear.begin(gallery)
-    gear.restart()
+    gear.restart(patience=data.draw(st.sampled_from((0, 12))))
     for _ in range(data.draw(st.integers(1, 10))):
         held = {item.key: item for item in gallery.items}
         await happen(data.draw(st.sampled_from(STEPS)), gear, held, data)
@@ -91,10 +94,12 @@ async def test_pages_equal_the_oracles_whatever_happens_in_between(data: st.Data
 
 
 @pytest.mark.parametrize("spare", [1, 7, 128])
+@pytest.mark.parametrize("patience", [0, 16])
 @pytest.mark.parametrize("asked", [(field, order) for field in SORT_FIELDS for order in SORT_ORDERS])
 async def test_walking_all_cursors_is_one_full_sort(
-    gear: Gear, asked: tuple[SortField, SortOrder], spare: int, monkeypatch: pytest.MonkeyPatch
+    gear: Gear, asked: tuple[SortField, SortOrder], spare: int, patience: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gear.restart(patience=patience)
     monkeypatch.setattr("pinakes.bitmap.window.SPARE", spare)
     monkeypatch.setattr("pinakes.bitmap.window.WHOLE", spare)
     gallery = sample(40)
@@ -190,6 +195,28 @@ async def test_an_explanation_counts_what_was_looked_at(gear: Gear) -> None:
     assert "tag:1" in cold["loaded"]
     assert cold["segments_loaded"] >= len(cold["operands"])
     assert cold["stages_ms"].keys() == {"state", "evaluate", "page"}
+
+
+async def test_a_new_worker_looks_at_rows_first_and_then_at_fewer_with_every_page(
+    gear: Gear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What spares it the rows comes slice by slice, and once it is there no page asks for more."""
+    monkeypatch.setattr("pinakes.bitmap.window.WHOLE", 10)
+    gallery = sample(400)
+    await gear.begin(gallery)
+    gear.restart(patience=400)
+    query = GalleryQuery(sort_field="title", viewer=1, page=3, page_size=10)
+    formula = to_formula(query, gallery.vocabulary)
+    async with snapshot(gear.pool, 30_000) as connection:
+        told = [await gear.engine.explain(connection, query, formula) for _ in range(12)]
+    windows = [each["window"] for each in told]
+    assert windows == sorted(windows, reverse=True)
+    assert 10 + 2 * SPARE < windows[0] <= 400
+    assert windows[-1] <= 10 + 2 * SPARE
+    assert not any("title" in term for term in told[0]["loaded"])
+    assert any("title" in term for each in told[1:] for term in each["loaded"])
+    assert told[-1]["loaded"] == []
+    await gear.check(query, gallery)
 
 
 async def test_a_warm_worker_answers_in_one_statement_unless_the_epoch_has_moved(gear: Gear) -> None:

@@ -68,6 +68,13 @@ class SyntheticSource:
         """As the code was cut."""
         return self.codes[field].filling
 
+    def patience(self, field: OrderField) -> int:
+        """None: all terms are here."""
+        return 0
+
+    def strained(self, field: OrderField) -> None:
+        """Never."""
+
     def _keys(self, field: OrderField, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         if field in {"created_at", "key"}:
             return np.arange(self.docs, dtype=np.float64)

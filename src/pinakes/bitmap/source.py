@@ -42,6 +42,12 @@ class TermSource(Protocol):
     def filling(self, field: OrderField) -> tuple[int, ...]:
         """Roughly how many documents each band holds. A guess: it steers the search and never its answer."""
 
+    def patience(self, field: OrderField) -> int:
+        """So many documents too many may be looked at rather than ask for more terms of `field`."""
+
+    def strained(self, field: OrderField) -> None:
+        """That `patience` was made use of."""
+
 
 class MemorySource:
     """A source that holds everything: for tests, and for checking an index against its rows."""
@@ -65,3 +71,10 @@ class MemorySource:
     def filling(self, field: OrderField) -> tuple[int, ...]:
         """As the code was cut."""
         return self.codes[field].filling
+
+    def patience(self, field: OrderField) -> int:
+        """None: all terms are here."""
+        return 0
+
+    def strained(self, field: OrderField) -> None:
+        """Never."""

@@ -47,8 +47,8 @@ class Windows:
         whole: int | None = None,
     ) -> None:
         """`spare` and `whole` instead of `SPARE` and `WHOLE`, for tests and measurements."""
-        self._runs = Runs(source, SPARE if spare is None else spare)
         self._whole = WHOLE if whole is None else whole
+        self._runs = Runs(source, SPARE if spare is None else spare, self._whole)
         self._source = source
         self._hits = hits
         self._field = field

@@ -115,9 +115,13 @@ class QuickIndex:
         source = RequestSource(self._reader, asked.state)
         try:
             bounds = evaluate(asked.formula, source)
-            return locate(source, bounds.possible, asked.query, asked.cursor) if bounds.exact else None
+            if not bounds.exact:
+                return None
+            found = locate(source, bounds.possible, asked.query, asked.cursor)
         except TermsMissing:
             return None
+        self._reader.patience.strain(source.strains)
+        return found
 
     async def _page(self, asked: _Asked, total: int, rows: Sequence[Any], first: int) -> Page:
         query, moment = asked.query, rows[0]

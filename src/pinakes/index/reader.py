@@ -7,6 +7,8 @@ again. Requests with older snapshots than the newest seen get bitmaps as of thei
 
 A request that cannot be served as of its snapshot (the generation was exchanged under it, or it
 slept through two folds) gets `ReadModelNotReady`, never a mixture of states.
+
+A process that has just begun would rather look at some rows than load all slices (`index.patience`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from pinakes.errors import ReadModelNotReady
 from pinakes.index.codes import filling_of, parse
 from pinakes.index.deltas import read_deltas
 from pinakes.index.names import TagNames
+from pinakes.index.patience import Patience
 from pinakes.index.sizes import TagBounds, TagSizes
 from pinakes.index.touched import Touched
 from pinakes.index.work import Work, kind
@@ -45,6 +48,7 @@ _CODE = "code:"
 _HEADS = "heads:"
 _NEARBY = 3
 
+
 _GENERATIONS = load("generation", "pinakes.index.sql")
 _TERMS = load("terms", "pinakes.index.sql")
 
@@ -60,6 +64,7 @@ class State:
     generation: int
     folded_epoch: int
     kept_epoch: int
+    docs: int = 0
     version: int = 0
     work: Work = field(default_factory=Work)
 
@@ -72,8 +77,8 @@ class State:
 class IndexReader:
     """Shared by all requests of a process."""
 
-    def __init__(self, memory: int) -> None:
-        """`memory`: bytes of decoded bitmaps to keep."""
+    def __init__(self, memory: int, patience: int | None = None) -> None:
+        """`memory`: bytes of decoded bitmaps to keep. `patience`: to begin with, instead of the usual."""
         self.cache = BitmapCache(memory)
         self.touched = Touched()
         self.names = TagNames()
@@ -82,6 +87,7 @@ class IndexReader:
         self._codes: dict[OrderField, SortCode] = {}
         self.fillings: dict[str, tuple[int, ...]] = {}
         self._folded = 0
+        self.patience = Patience(patience)
         self._sizes = TagSizes()
         # Counts how often everything was forgotten, so that a request notices it happened meanwhile.
         self._version = 0
@@ -93,13 +99,13 @@ class IndexReader:
             ReadModelNotReady: there is no index for the read model of this snapshot.
         """
         # Asked first where nothing is known yet: without a read model the other statement would fail.
-        known = self._generation or await connection.fetchval(_GENERATIONS["live"])
+        known = self._generation or await connection.fetchval(_GENERATIONS["read_model"])
         row = await connection.fetchrow(_GENERATIONS["state"]) if known else None
         if row is None or row["generation"] is None:
             raise ReadModelNotReady("There is no index for the read model as it is.", hint="Run `pinakes index build`.")
         if not row["intact"]:
             raise _exchanged()
-        names = ("epoch", "incarnation", "at", "now", "generation", "folded_epoch", "kept_epoch")
+        names = ("epoch", "incarnation", "at", "now", "generation", "folded_epoch", "kept_epoch", "docs")
         state = State(**{name: row[name] for name in names})
         self._adopt(state)
         state.version = self._version
@@ -119,6 +125,7 @@ class IndexReader:
             self._sizes.forget()
             if not same:
                 self._codes, self.fillings = {}, {}
+                self.patience.renew(state.docs)
             self._generation = state.generation
             self._folded = state.folded_epoch
             self._version += 1
@@ -159,7 +166,7 @@ class IndexReader:
         moment = datetime.min.replace(tzinfo=UTC)
         return State(
             self.cache.epoch, self.incarnation, moment, moment,
-            self._generation, self._folded, self.cache.floor, self._version, work,
+            self._generation, self._folded, self.cache.floor, version=self._version, work=work,
         )  # fmt: skip
 
     async def run(self, connection: Connection, state: State, work: Callable[[RequestSource], T]) -> T:
@@ -172,14 +179,18 @@ class IndexReader:
         try:
             for _ in range(MAX_ROUNDS):
                 self._require(state)
+                source.strains.clear()
                 try:
-                    return work(source)
+                    done = work(source)
                 except TermsMissing as missing:
                     state.work.rounds += 1
                     state.work.loaded += missing.terms
                     pinned += missing.terms
                     self.cache.pin(missing.terms)
                     await self._load(connection, state, missing.terms)
+                else:
+                    self.patience.strain(source.strains)
+                    return done
         finally:
             self.cache.unpin(pinned)
             self.cache.shrink()
@@ -244,6 +255,7 @@ class RequestSource:
         self._cache = reader.cache
         self._epoch = state.epoch
         self.work = state.work
+        self.strains: set[OrderField] = set()
 
     def bitmap(self, term: str) -> BitMap:
         """The documents with `term` as of the snapshot."""
@@ -271,6 +283,14 @@ class RequestSource:
         if field not in self._reader.fillings:
             raise TermsMissing([_HEADS])
         return self._reader.fillings[field]
+
+    def patience(self, field: OrderField) -> int:
+        """As the process has it with this order."""
+        return self._reader.patience.with_order(field)
+
+    def strained(self, field: OrderField) -> None:
+        """Noted until the evaluation is done: it may have to begin again."""
+        self.strains.add(field)
 
 
 def _neighbours(term: str) -> list[str]:

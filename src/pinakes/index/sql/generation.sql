@@ -12,6 +12,11 @@ JOIN epoch
    AND epoch.policy = 'incremental'
 WHERE generations.status = 'live'
 
+-- name: read_model
+-- purpose: whether there is a relation that `state` can hold
+-- index: none
+SELECT to_regclass('unified_content_with_tags') IS NOT NULL
+
 -- name: state
 -- purpose: what an answer needs to know first; holds the read model until the transaction ends
 -- index: one row each
@@ -25,7 +30,8 @@ SELECT
     (SELECT true FROM unified_content_with_tags LIMIT 1) AS holds,
     generations.generation,
     generations.folded_epoch,
-    generations.kept_epoch
+    generations.kept_epoch,
+    generations.docs
 FROM epoch
 LEFT JOIN (
     index_generation AS generations
