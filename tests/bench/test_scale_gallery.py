@@ -25,3 +25,14 @@ async def test_the_read_model_filled_directly_is_indexed_like_any_other(database
         assert counted == await plain.fetchval("SELECT sum(cardinality(tags)) FROM unified_content_with_tags")
     finally:
         await plain.close()
+
+
+async def test_a_fill_that_was_interrupted_begins_again(database_url: str) -> None:
+    await make(database_url, 2_000, processes=1, peer_indexes=False)
+    await make(database_url, 1_000, processes=1, peer_indexes=False)
+    plain = await asyncpg.connect(database_url)
+    try:
+        assert await plain.fetchval("SELECT count(*) FROM unified_content_with_tags") == 1_000
+        assert await plain.fetchval("SELECT next_doc FROM epoch") == 1_000
+    finally:
+        await plain.close()

@@ -56,8 +56,8 @@ class Size:
     has_tables: bool
 
 
-async def read_facts(connection: Connection) -> Facts:
-    """The facts, in an order that depends on the gallery alone."""
+async def read_facts(connection: Connection, apart: tuple[tuple[int, int], ...] | None = None) -> Facts:
+    """The facts, in an order that depends on the gallery alone. `apart`: pairs of tags known never to meet."""
     tags = tuple(row["tag_id"] for row in await connection.fetch(_SQL["ranked_tags"]))
     rows = [row for source in SOURCES for row in await connection.fetch(_SQL["some_items"], source.code, SAMPLE)]
     return Facts(
@@ -66,7 +66,7 @@ async def read_facts(connection: Connection) -> Facts:
         creators=tuple(row["creator_id"] for row in rows),
         owners=tuple(row["creator_id"] for row in rows if row["is_private"]),
         words=tuple(found for row in rows if (found := _words(row))),
-        apart=await _apart(connection, tags, rows),
+        apart=await _apart(connection, tags, rows) if apart is None else apart,
     )
 
 

@@ -17,8 +17,9 @@ import asyncio
 import multiprocessing
 import sys
 import time
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
 
 import asyncpg
 import numpy as np
@@ -29,6 +30,7 @@ from pinakes.bench.generator.gallery import Batch, Gallery
 from pinakes.query.sources import SOURCES
 from pinakes.settings import load_settings
 from pinakes.store.copy_text import NULL
+from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.view.build import build
 from pinakes.view.session import alone, session
@@ -42,8 +44,11 @@ _COLUMNS = (
     "source_type", "id", "title", "content_type", "prompt", "creator_id", "creator_username", "is_private",
     "quality_score", "created_at", "updated_at", "tags", "doc",
 )  # fmt: skip
-_MICROSECOND = timedelta(microseconds=1)
+_LOOK_S = 5.0
 _SQL = load("scale_gallery", "pinakes.bench.sql")
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with what is going on, how much of it is done, and how much there is."""
 
 
 def rows(batch: Batch, users: list[str]) -> bytes:
@@ -94,9 +99,11 @@ def _process(url: str, start: int, stop: int) -> npt.NDArray[np.int64]:
     return counts
 
 
-async def make(url: str, items: int, *, processes: int, peer_indexes: bool) -> None:
-    """Fills the read model; prints what each step took."""
-    began = time.perf_counter()
+async def make(
+    url: str, items: int, *, processes: int, peer_indexes: bool, progress: Progress | None = None
+) -> dict[str, float]:
+    """Fills the read model, anew if it was begun before; the seconds each step took."""
+    took: dict[str, float] = {}
     settings = load_settings(database_url=url)
     async with session(settings, "pinakes bench") as connection, alone(connection, wait=True):
         await connection.execute("SET idle_session_timeout = 0")
@@ -108,28 +115,42 @@ async def make(url: str, items: int, *, processes: int, peer_indexes: bool) -> N
         indexes = await connection.fetch(_SQL["indexes"])
         for index in indexes:
             await connection.execute(index["dropping"])
-        share = -(-items // processes // BATCH) * BATCH
-        parts = [(url, start, min(start + share, items)) for start in range(0, items, share)]
-        with multiprocessing.get_context("spawn").Pool(len(parts)) as pool:
-            counts = sum(await asyncio.to_thread(pool.starmap, _process, parts), np.zeros((1, 1), np.int64))
-        _say(f"{items:,} rows", began)
+        with _timed(took, "rows"):
+            counts = await _rows(connection, url, items, processes, progress)
         for place, source in enumerate(SOURCES):
             await connection.execute(_SQL["insert_counts"], source.code, counts[place].tolist())
         await connection.execute("SET maintenance_work_mem = '1GB'")
-        for index in indexes:
-            wanted = index["name"].endswith(_NEEDED) or peer_indexes
-            if wanted and not index["name"].endswith(_UNUSED):
-                await connection.execute(index["definition"])
-                _say(index["name"], began)
+        with _timed(took, "keys"):
+            for index in indexes:
+                wanted = index["name"].endswith(_NEEDED) or peer_indexes
+                if wanted and not index["name"].endswith(_UNUSED):
+                    await connection.execute(index["definition"])
         await connection.execute(_SQL["filled"], items)
-        await connection.execute("VACUUM (ANALYZE) unified_content_with_tags")
-        await connection.execute("ANALYZE tags")
-        _say("vacuum", began)
+        with _timed(took, "vacuum"):
+            await connection.execute("VACUUM (ANALYZE) unified_content_with_tags")
+            await connection.execute("ANALYZE tags")
+    return took
 
 
-def _say(what: str, began: float) -> None:
-    sys.stdout.write(f"{what}: {time.perf_counter() - began:.0f} s\n")
-    sys.stdout.flush()
+async def _rows(
+    connection: Connection, url: str, items: int, processes: int, progress: Progress | None
+) -> npt.NDArray[np.int64]:
+    """Writes the rows in `processes` processes; how many items of each source carry each tag."""
+    share = -(-items // processes // BATCH) * BATCH
+    parts = [(url, start, min(start + share, items)) for start in range(0, items, share)]
+    with multiprocessing.get_context("spawn").Pool(len(parts)) as pool:
+        writing = asyncio.create_task(asyncio.to_thread(pool.starmap, _process, parts))
+        while not (await asyncio.wait((writing,), timeout=_LOOK_S))[0]:
+            if progress is not None:
+                progress("rows", await connection.fetchval(_SQL["copied"]), items)
+        return sum(await writing, np.zeros((1, 1), np.int64))
+
+
+@contextmanager
+def _timed(took: dict[str, float], step: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    took[step] = round(time.perf_counter() - began, 1)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -140,9 +161,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--peer-indexes", action="store_true")
     options = parser.parse_args(arguments)
-    asyncio.run(
+    took = asyncio.run(
         make(options.database_url, options.items, processes=options.processes, peer_indexes=options.peer_indexes)
     )
+    sys.stdout.write("".join(f"{step}: {seconds:.1f} s\n" for step, seconds in took.items()))
 
 
 if __name__ == "__main__":

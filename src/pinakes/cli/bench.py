@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,6 +20,7 @@ from pinakes.bench.measure import ENGINES, FORMAT, Measurement, Plan
 from pinakes.bench.peers.registry import PEERS
 from pinakes.bench.report.html import merged, pictures, report
 from pinakes.bench.report.markdown import markdown
+from pinakes.bench.slim import Slim, SlimPlan
 from pinakes.bench.workload import load_workload
 from pinakes.bench.writes import RATE
 from pinakes.cli.bench_table import tables
@@ -78,6 +79,7 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--items", type=_Sizes(), help=f"Sizes of the generated gallery, rising.  [default: {_DEFAULT_ITEMS}]")
 @click.option("--import", "files", type=_EXISTING, multiple=True, help="Measure these import files instead.")
 @click.option("--as-is", is_flag=True, help="Measure the gallery that is there; adds nothing to it.")
+@click.option("--slim", is_flag=True, help="Fill the read model alone, short texts; engine `index` only, one size.")
 @click.option("--engines", type=_Names(ENGINES), default=ENGINES, help=f"Of {', '.join(ENGINES)}.  [default: all]")
 @click.option("--peers", type=_Names(PEERS), default=PEERS, help=f"Of {', '.join(PEERS)}, or none.")
 @click.option("--workload", "workload_file", type=_EXISTING, help="TOML file that says what is asked.")
@@ -129,9 +131,18 @@ def command(**given: Any) -> None:
         _write(merged(results), given["json_file"])
         _report(results, given)
         return
-    sizes = given["items"] or (() if given["files"] or given["as_is"] else (_DEFAULT_ITEMS,))
+    sizes: tuple[int, ...] = given["items"] or (() if given["files"] or given["as_is"] else (_DEFAULT_ITEMS,))
     if (given["items"] and (given["files"] or given["as_is"])) or (given["files"] and given["as_is"]):
         raise click.UsageError("--items, --import and --as-is exclude each other")
+    if given["slim"]:
+        if len(sizes) != 1:
+            raise click.UsageError("--slim needs one size")
+        slim = SlimPlan(
+            items=sizes[0], queries=given["queries"], rounds=given["rounds"], cold=given["cold"],
+            seed=given["seed"], timeout_s=given["timeout_s"],
+        )  # fmt: skip
+        _write_slim(run_async(_measure_slim(_settings(given), slim, given["folder"])), given["json_file"])
+        return
     plan = Plan(
         workload=load_workload(given["workload_file"]),
         items=sizes,
@@ -156,28 +167,52 @@ def command(**given: Any) -> None:
         timeout_s=given["timeout_s"],
         resume=given["resume"],
     )
-    data_dir = given["data_dir"] or given["folder"] / "data"
-    settings = load_settings(data_dir=data_dir, database_url=given["database_url"])
-    given["folder"].mkdir(parents=True, exist_ok=True)
-    measured = run_async(_measure(settings, plan, given["folder"]))
+    measured = run_async(_measure(_settings(given), plan, given["folder"]))
     _write(measured, given["json_file"])
     _report([measured], given)
     if any(one["wrong"] for scale in measured["scales"] for one in scale["contestants"] if one["kind"] == "engine"):
         raise click.exceptions.Exit(1)
 
 
+def _settings(given: dict[str, Any]) -> Settings:
+    given["folder"].mkdir(parents=True, exist_ok=True)
+    return load_settings(data_dir=given["data_dir"] or given["folder"] / "data", database_url=given["database_url"])
+
+
 async def _measure(settings: Settings, plan: Plan, folder: Path) -> dict[str, Any]:
     with _shown() as (say, progress):
-        async with connected(settings, on_status=say) as live:
-            assert live.database_url is not None
-            if settings.database_url is None:
-                await migrate(live.database_url)
-            pool = await open_pool(live, max_size=1)
-            try:
-                await require_head(pool)
-            finally:
-                await pool.close()
+        async with _ready(settings, say) as live:
             return await Measurement(live, plan, folder, say, progress).run()
+
+
+async def _measure_slim(settings: Settings, plan: SlimPlan, folder: Path) -> dict[str, Any]:
+    with _shown() as (say, progress):
+        async with _ready(settings, say) as live:
+            assert live.database_url is not None
+            return await Slim(live.database_url, plan, folder, say, progress).run()
+
+
+@asynccontextmanager
+async def _ready(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Settings]:
+    """Settings whose servers answer, with the tables of this version."""
+    async with connected(settings, on_status=say) as live:
+        assert live.database_url is not None
+        if settings.database_url is None:
+            await migrate(live.database_url)
+        pool = await open_pool(live, max_size=1)
+        try:
+            await require_head(pool)
+        finally:
+            await pool.close()
+        yield live
+
+
+def _write_slim(told: dict[str, Any], json_file: Path | None) -> None:
+    text = orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n"
+    if json_file is None or str(json_file) == "-":
+        click.echo(text, nl=False)
+    else:
+        _put(json_file, text)
 
 
 def _write(results: dict[str, Any], json_file: Path | None) -> None:

@@ -253,7 +253,7 @@ GROUP BY segments.term
 -- purpose: what a generation's segments hold, by field
 -- index: term_segment, primary key; reads the whole generation
 SELECT
-    regexp_replace(segments.term, '[:@#<].*$', '') AS field,
+    regexp_replace(segments.term, '[:@#<~=].*$', '') AS field,
     count(*) AS rows,
     count(DISTINCT segments.term) AS terms,
     sum(segments.cardinality)::bigint AS members,
