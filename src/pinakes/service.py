@@ -16,7 +16,7 @@ from pinakes.cache import body
 from pinakes.cache.answer import X_CACHE, Answer
 from pinakes.cache.core import ResultCache
 from pinakes.cache.key import namespace_of
-from pinakes.cache.meaning import Recent, Understood
+from pinakes.cache.meaning import Understood
 from pinakes.cache.reader import ANY, CachedReader, Freshness, Reading, finished, text_of
 from pinakes.cache.stamp import Stamp, of_the_read_model, read_stamp, stamp_for, stamp_of
 from pinakes.engines.base import BaseEngine
@@ -24,9 +24,11 @@ from pinakes.engines.choice import EngineName, Engines
 from pinakes.engines.names import Names
 from pinakes.engines.overlap import Overlap
 from pinakes.engines.suggest import Suggester
+from pinakes.engines.suggesting import Suggested, Suggesting
 from pinakes.engines.trace import Trace
 from pinakes.errors import SettingsError, StoreError
 from pinakes.figures.recorder import Recorder
+from pinakes.index.recent import Recent
 from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import disj
@@ -76,8 +78,9 @@ class ContentService:
         self._settings = settings
         secret = _cursor_secret(settings)
         self._engines = Engines(CursorCodec(secret), settings)
-        self._names = Names(pool)
-        self._suggester = Suggester(self._names, self._engines.overlap)
+        index = self._engines.index
+        names = Names(pool, renamed=index.reader.names.forget)
+        self._suggesting = Suggesting(pool, names, index, self._engines.overlap, settings)
         self._learnt: Recent[tuple[frozenset[Ref], int | None, bool | None], tuple[Vocabulary, Stamp]] = Recent()
         namespace = namespace_of(secret, settings.count_budget_ms)
         self._reader = CachedReader(
@@ -102,19 +105,28 @@ class ContentService:
     @property
     def suggester(self) -> Suggester:
         """What suggests tags; it takes a connection in a snapshot."""
-        return self._suggester
+        return self._suggesting.suggester
+
+    async def suggest(self, query: GalleryQuery, typed: str, limit: int) -> Suggested:
+        """At most `limit` tags for what was `typed`, on hits of `query`, those on most of them first.
+
+        Raises:
+            StoreError: the database cannot be reached or needs too long.
+            TooManyTerms: the tags below those of the query are too many.
+        """
+        return await self._suggesting.suggest(query, typed, limit)
 
     def start(self) -> None:
-        """Begins to read what requests are answered from beside the database: the names of tags."""
-        self._names.start()
+        """Begins to read what requests are answered from beside the database: names and bitmaps of tags."""
+        self._suggesting.start()
 
     async def settled(self) -> None:
         """Returns when nothing runs beside the requests any more."""
-        await self._names.settled()
+        await self._suggesting.settled()
 
     async def close(self) -> None:
         """Ends what runs beside the requests."""
-        await self._names.stop()
+        await self._suggesting.stop()
 
     async def get_unified_content_paginated(
         self, query: GalleryQuery, *, timeout_ms: int | None = None, use_cache: bool = True

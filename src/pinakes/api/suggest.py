@@ -15,10 +15,7 @@ from pinakes.api.state import State, identity_of, state_of
 from pinakes.api.tags import HEADERS
 from pinakes.engines.suggest import DEFAULT_LIMIT
 from pinakes.errors import InvalidParameter, QueryError
-from pinakes.query.formula import Formula
-from pinakes.query.gallery_query import GalleryQuery, to_formula
-from pinakes.store.pool import Connection, snapshot
-from pinakes.store.vocabulary import resolve
+from pinakes.query.gallery_query import GalleryQuery
 
 PATH = "/api/v1/tags/suggest"
 
@@ -29,25 +26,15 @@ async def suggestions(request: Request) -> Response:
     viewer = identity_of(request).user_id
     given = params.read(request.scope["query_string"], SUGGEST, state.settings)
     within = _within(state, given.one("within", ""), viewer)
-    async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
-        formula, warnings = await meaning(conn, within)
-        found = await state.service.suggester.suggest(
-            conn, given.one("q", ""), formula, given.one("limit", DEFAULT_LIMIT)
-        )
+    said = await state.service.suggest(within, given.one("q", ""), given.one("limit", DEFAULT_LIMIT))
     answer = {
         "suggestions": [
             {**encode.tag(each.tag), "count": each.count, "alias": each.alias, "label": each.label, "typo": each.typo}
-            for each in found
+            for each in said.found
         ],
-        "warnings": warnings,
+        "warnings": said.warnings,
     }
     return Response(encode.to_json(answer), headers=HEADERS, media_type="application/json")
-
-
-async def meaning(conn: Connection, query: GalleryQuery) -> tuple[Formula, tuple[str, ...]]:
-    """What `query` asks in this snapshot, and what its caller should know."""
-    vocabulary = await resolve(conn, query.refs, query.viewer, query.descendants)
-    return to_formula(query, vocabulary), vocabulary.warnings
 
 
 def _within(state: State, text: str, viewer: int | None) -> GalleryQuery:

@@ -12,10 +12,8 @@ Bounded by number: `SIZE` meanings of some 2 kB.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from pinakes.cache.key import NAMES, Question
 from pinakes.cache.stamp import Stamp
@@ -73,29 +71,3 @@ class Meaning:
     def bound(self, clocks: TermClocks) -> int:
         """The newest epoch that can have changed what the query means."""
         return self.understood.bound(clocks)
-
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-
-
-class Recent(Generic[K, V]):
-    """The most recently used of what was learnt, `SIZE` at most."""
-
-    def __init__(self, size: int = SIZE) -> None:
-        self._size = size
-        self._known: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        """What was learnt about `key`."""
-        found = self._known.get(key)
-        if found is not None:
-            self._known.move_to_end(key)
-        return found
-
-    def put(self, key: K, learnt: V) -> None:
-        """Remembers it."""
-        self._known[key] = learnt
-        self._known.move_to_end(key)
-        if len(self._known) > self._size:
-            self._known.popitem(last=False)

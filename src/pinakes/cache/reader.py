@@ -20,8 +20,9 @@ from pinakes.cache.core import ResultCache
 from pinakes.cache.entry import Entry
 from pinakes.cache.flight import Flights
 from pinakes.cache.key import Question, ask
-from pinakes.cache.meaning import SIZE, Meaning, Recent, Understood
+from pinakes.cache.meaning import SIZE, Meaning, Understood
 from pinakes.cache.stamp import Stamp
+from pinakes.index.recent import Recent
 from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Page

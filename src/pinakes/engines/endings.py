@@ -8,7 +8,7 @@ the sorted whole, sorted too, until all are loaded anew: after `OVERLAY` of them
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +21,11 @@ OVERLAY = 2000
 
 FIRST = 8192
 """Endings of the most used tags that stand for all where nothing is typed yet; no tag has more than eight."""
+
+LARGE = 1000
+"""Where more begin so, they are kept with their order: one letter has up to thirty thousand endings."""
+
+_HEAVIEST = (100, 4000)
 
 LAST = "\U0010ffff"
 """Beyond every character that stands in a word."""
@@ -42,6 +47,7 @@ class Endings:
         self._beside: list[tuple[str, int, str]] = []
         self._beside_texts: list[str] = []
         self._counted = (np.empty(0, np.int64), np.empty(0, np.int64))
+        self._kept: dict[str | None, Begun] = {}
 
     @property
     def overgrown(self) -> bool:
@@ -57,6 +63,7 @@ class Endings:
         others = [each for each in self._beside if each[1] not in tags]
         self._beside = sorted(others + [(text, tag, alias) for tag, own in tags.items() for text, alias in own])
         self._beside_texts = [text for text, _, _ in self._beside]
+        self._kept = {}
 
     def weigh(self, tags: Numbers, counts: Numbers) -> None:
         """How many items each of `tags`, ascending, is on; any other is on none."""
@@ -65,9 +72,19 @@ class Endings:
         if len(self._texts) > FIRST:
             self._first = np.argpartition(-weights, FIRST)[:FIRST]
         self._weights = weights
+        self._kept = {}
 
     def begun(self, beginnings: Collection[str]) -> Begun:
         """Whatever begins with one of these; of what begins with nothing at all, the most used."""
+        only = next(iter(beginnings)) if len(beginnings) == 1 else None
+        if only in self._kept:
+            return self._kept[only]
+        found = self._begun(beginnings)
+        if only is not None and len(found.tags) > LARGE:
+            self._kept[only] = found
+        return found
+
+    def _begun(self, beginnings: Collection[str]) -> Begun:
         if "" in beginnings:
             places = self._first
         else:
@@ -80,6 +97,7 @@ class Endings:
             np.concatenate([self._tags[places], added]),
             np.concatenate([self._weights[places], self._weights_of(added)]),
             lambda place: self._aliases[places[place]] if place < len(places) else beside[place - len(places)][2],
+            everything="" in beginnings,
         )
 
     def reach(self, text: str) -> int:
@@ -118,36 +136,64 @@ def _reach(texts: Sequence[str], text: str) -> int:
 
 
 class Begun:
-    """Tags with a name that was begun, by the weight they had when they were counted last."""
+    """Tags with a name that was begun, by the weight they had when they were counted last.
 
-    def __init__(self, tags: Numbers, weights: Numbers, alias_at: Callable[[int], str]) -> None:
+    `everything`: nothing was typed, so every tag is begun, and these are the most used.
+    """
+
+    def __init__(
+        self, tags: Numbers, weights: Numbers, alias_at: Callable[[int], str], *, everything: bool = False
+    ) -> None:
+        self.everything = everything
         self.tags = tags
         self._weights = weights
         self._alias_at = alias_at
+        self._levels: list[tuple[Numbers, Numbers]] = []
 
     def alias(self, tag: int) -> str:
         """The first alias of `tag` that was begun; empty where its own name was."""
         return min(map(self._alias_at, np.flatnonzero(self.tags == tag).tolist()), default="")
 
+    def both(self, tags: Iterable[int]) -> list[int]:
+        """Those of `tags` that were begun too."""
+        wanted = np.fromiter(tags, np.int64)
+        if not len(wanted) or not len(self.tags):
+            return []
+        begun = np.zeros(
+            max(int(wanted.max()), int(self.tags.max())) + 1, bool
+        )  # a byte a tag: 20 times a sorted search
+        begun[self.tags] = True
+        found: list[int] = wanted[begun[wanted]].tolist()
+        return found
+
     def stretches(self, size: int, without: Collection[int] = ()) -> Iterator[list[tuple[int, int]]]:
         """(tag, weight), the heaviest first, `size` at a time and then twice as many; none of `without`."""
-        seen = set(without)
-        for order in self._orders(4 * size + len(seen)):
-            chunk: list[tuple[int, int]] = []
-            for tag, weight in zip(self.tags[order].tolist(), self._weights[order].tolist(), strict=True):
-                if tag in seen:
-                    continue
-                seen.add(tag)
-                chunk.append((tag, weight))
-                if len(chunk) == size:
-                    yield chunk
-                    chunk, size = [], 2 * size
-            if chunk:
-                yield chunk
+        left: list[tuple[int, int]] = []
+        size = max(size, 1)
+        for level in range(len(_HEAVIEST) + 1):
+            tags, weights = self._ranked(level)
+            left += [each for each in zip(tags.tolist(), weights.tolist(), strict=True) if each[0] not in without]
+            while len(left) >= size:
+                yield left[:size]
+                left, size = left[size:], 2 * size
+        if left:
+            yield left
 
-    def _orders(self, some: int) -> Iterator[Numbers]:
-        """Places by falling weight: some of the heaviest, then all."""
-        if some < len(self.tags):
-            heaviest = np.argpartition(-self._weights, some)[:some]
-            yield heaviest[np.lexsort((self.tags[heaviest], -self._weights[heaviest]))]
-        yield np.lexsort((self.tags, -self._weights))
+    def _ranked(self, level: int) -> tuple[Numbers, Numbers]:
+        """The tags of a level and their weights, the heaviest first: some of the heaviest, more of them, all others."""
+        while len(self._levels) <= level:
+            self._levels.append(self._rank(len(self._levels)))
+        return self._levels[level]
+
+    def _rank(self, level: int) -> tuple[Numbers, Numbers]:
+        places: Numbers | slice = slice(None)
+        if level < len(_HEAVIEST) and _HEAVIEST[level] < len(self.tags):
+            places = np.argpartition(-self._weights, _HEAVIEST[level])[: _HEAVIEST[level]]
+        tags, weights = self.tags[places], self._weights[places]
+        order = np.lexsort((tags, -weights))
+        tags, weights = tags[order], weights[order]
+        # All places of a tag have its weight, so they stand side by side.
+        first = np.append(True, tags[1:] != tags[:-1]) if len(tags) else np.empty(0, bool)
+        for earlier, _ in self._levels:
+            first &= ~np.isin(tags, earlier)
+        return tags[first], weights[first]

@@ -84,9 +84,13 @@ class Asked:
 class Names:
     """The names of one gallery in this process; safe to share between requests."""
 
-    def __init__(self, pool: Pool, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, pool: Pool, *, clock: Callable[[], float] = time.monotonic, renamed: Callable[[], None] = lambda: None
+    ) -> None:
+        """`renamed` is called whenever other names become the current ones."""
         self._pool = pool
         self._clock = clock
+        self._renamed = renamed
         self._endings: Endings | None = None
         self._snapshot = ""
         self._few = True
@@ -109,6 +113,29 @@ class Names:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    def most_used(self, most: int) -> list[int]:
+        """The tags that were on most items when they were counted last, as far as they are known."""
+        if self._endings is None:
+            return []
+        stretch = next(self._endings.begun(("",)).stretches(most), [])
+        return [tag for tag, weight in stretch if weight]
+
+    @property
+    def snapshot(self) -> str | None:
+        """The snapshot the names held are true of; None where they alone are not enough to answer from."""
+        if self._endings is None or self._few or self._endings.overgrown or self._clock() - self._read_at > KEPT_S:
+            return None
+        return self._snapshot
+
+    def unchanged(self, since: str) -> Endings | None:
+        """The names, if they are those of `since` and PostgreSQL has just said that none changed after it."""
+        if since != self.snapshot:
+            return None
+        self._read_at = self._clock()
+        if self._read_at - self._counted_at > COUNTS_S:
+            self._begin("counts of tags", self._count)
+        return self._endings
 
     async def current(self, connection: Connection) -> Known:
         """The names as of the snapshot of `connection`, or a later one."""
@@ -143,6 +170,7 @@ class Names:
                     return None
                 endings.change(tags)
                 self._snapshot = now
+                self._renamed()
             return endings
 
     async def _load(self) -> None:
@@ -151,6 +179,7 @@ class Names:
         # Nothing is lost of what changed meanwhile: the next request asks for all since this snapshot.
         self._endings, self._snapshot, self._few = endings, snapshot, size <= FEW_TAGS
         self._read_at = self._counted_at = self._clock()
+        self._renamed()
 
     async def _count(self) -> None:
         async with self._pool.acquire() as connection:

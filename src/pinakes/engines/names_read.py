@@ -18,7 +18,8 @@ MOST = 1000
 """Tags read of those with some beginning, the most used."""
 
 # array_send: dimensions, flags, type, length and lower bound; then for each value its size and itself.
-_HEADER = 20
+HEADER = 20
+SENT = np.dtype([("size", ">i4"), ("value", ">i4")])
 
 _SQL = load("suggest")
 
@@ -86,5 +87,5 @@ def numbers(sent: bytes | None, size: int) -> Numbers:
     """The values of `array_send`, of `size` bytes each."""
     if sent is None:
         return np.empty(0, np.int64)
-    values = np.frombuffer(sent, np.dtype([("size", ">i4"), ("value", f">i{size}")]), offset=_HEADER)
+    values = np.frombuffer(sent, np.dtype([("size", ">i4"), ("value", f">i{size}")]), offset=HEADER)
     return values["value"].astype(np.int64)

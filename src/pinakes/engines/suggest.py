@@ -11,8 +11,9 @@ so and a filter leaves few hits, the tags of these hits are counted at once inst
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from pinakes.engines.endings import Begun
 from pinakes.engines.names import Names
@@ -61,21 +62,16 @@ class Suggester:
 
     async def suggest(self, connection: Connection, typed: str, formula: Formula, limit: int) -> list[Suggestion]:
         """At most `limit` tags for what was `typed`, those on most hits of `formula` first."""
-        begun = " ".join(words(typed))[:MAX_TYPED]
+        text = beginning(typed)
         known = await self._names.current(connection)
-        exact = await known.begun(begun)
-        few = None
-        if len(exact.tags) > MANY and _narrowed(formula):
-            few = await self._overlap.of_few(connection, formula)
-            if few is not None and not begun:
-                return await _listed(connection, exact, few, limit, typo=False)
-        counts = await self._counts(connection, formula, exact, limit, few)
-        found = await _listed(connection, exact, counts, limit, typo=False)
-        if len(found) < limit and SHORTEST_TYPO <= len(begun) <= LONGEST_TYPO:
-            nearly = await known.nearly(begun)
-            others = set(exact.tags.tolist())
-            counts = await self._counts(connection, formula, nearly, limit - len(found), few, without=others)
-            found += await _listed(connection, nearly, counts, limit - len(found), typo=True)
+        begun = await known.begun(text)
+        few = await self._overlap.of_few(connection, formula) if reads_hits(begun, formula) else None
+        counts = await self._counts(connection, formula, begun, limit, few)
+        found = await _listed(connection, Choice(begun, counts, limit, typo=False))
+        if len(found) < limit and may_be_mistyped(text):
+            nearly, room = await known.nearly(text), limit - len(found)
+            counts = await self._counts(connection, formula, nearly, room, few, without=set(begun.tags.tolist()))
+            found += await _listed(connection, Choice(nearly, counts, room, typo=True))
         return found
 
     async def _counts(
@@ -87,25 +83,78 @@ class Suggester:
         few: Mapping[int, int] | None,
         *,
         without: Collection[int] = (),
-    ) -> dict[int, int]:
-        """Tag -> hits with it, for at least the `limit` tags on most hits."""
+    ) -> Mapping[int, int]:
         if few is not None:
-            return {tag: few[tag] for tag in set(begun.tags.tolist()).difference(without) & few.keys()}
-        found: dict[int, int] = {}
-        tried = 0
-        size = len(begun.tags) if len(begun.tags) <= MANY else 2 * limit
-        for stretch in begun.stretches(size, without):
-            if tried >= MOST_TRIED or (len(found) >= limit and stretch[0][1] < _worst(found, limit)):
-                break
-            tried += len(stretch)
-            counts = await self._overlap.of(connection, formula, [tag for tag, _ in stretch])
-            found |= {tag: counts[tag] for tag, _ in stretch if counts[tag]}
-        return found
+            return among(begun, few, without)
+        trial = tried(begun, limit, without)
+        try:
+            tags = next(trial)
+            while True:
+                tags = trial.send(await self._overlap.of(connection, formula, tags))
+        except StopIteration as done:
+            return cast("dict[int, int]", done.value)
 
 
-def _narrowed(formula: Formula) -> bool:
-    """Whether it asks for more than to be visible."""
-    return any(not isinstance(leaf, Term) or leaf.field not in {"vis", "creator"} for leaf in leaves(formula))
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Counted tags, of which the `limit` on most hits are to be shown; `begun` knows by which of their names."""
+
+    begun: Begun
+    counts: Mapping[int, int]
+    limit: int
+    typo: bool
+
+    def leading(self) -> list[int]:
+        """The tags that may be shown: among equal ones their names decide."""
+        if not self.counts:
+            return []
+        least = _worst(self.counts, self.limit)
+        return [tag for tag, count in self.counts.items() if count >= least]
+
+    def shown(self, tags: Iterable[Tag]) -> list[Suggestion]:
+        """What is shown of `tags`, those on most hits first and equal ones by name."""
+        ranked = sorted(tags, key=lambda tag: (-self.counts[tag.id], tag.name))[: self.limit]
+        return [Suggestion(tag, self.counts[tag.id], self.begun.alias(tag.id) or None, self.typo) for tag in ranked]
+
+
+def beginning(typed: str) -> str:
+    """What a name begins with where `typed` was typed."""
+    return " ".join(words(typed))[:MAX_TYPED]
+
+
+def may_be_mistyped(text: str) -> bool:
+    """Whether names one typing error away from `text` are looked for."""
+    return SHORTEST_TYPO <= len(text) <= LONGEST_TYPO
+
+
+def reads_hits(begun: Begun, formula: Formula) -> bool:
+    """Whether the tags of few hits are counted at once, not tag after tag: many begin so, and there is a filter."""
+    return len(begun.tags) > MANY and any(
+        not isinstance(leaf, Term) or leaf.field not in {"vis", "creator"} for leaf in leaves(formula)
+    )
+
+
+def among(begun: Begun, few: Mapping[int, int], without: Collection[int] = ()) -> Mapping[int, int]:
+    """Those of `few`, tag -> hits, that were begun."""
+    if begun.everything:
+        return few
+    return {tag: few[tag] for tag in begun.both(few) if tag not in without}
+
+
+def tried(
+    begun: Begun, limit: int, without: Collection[int] = ()
+) -> Generator[list[int], Mapping[int, int], dict[int, int]]:
+    """Asks with lists of tags for their hits; returns tag -> hits for at least the `limit` tags on most."""
+    found: dict[int, int] = {}
+    looked = 0
+    size = len(begun.tags) if len(begun.tags) <= MANY else 2 * limit
+    for stretch in begun.stretches(size, without):
+        if looked >= MOST_TRIED or (len(found) >= limit and stretch[0][1] < _worst(found, limit)):
+            break
+        looked += len(stretch)
+        counts = yield [tag for tag, _ in stretch]
+        found |= {tag: counts[tag] for tag, _ in stretch if counts[tag]}
+    return found
 
 
 def _worst(counts: Mapping[int, int], limit: int) -> int:
@@ -113,18 +162,8 @@ def _worst(counts: Mapping[int, int], limit: int) -> int:
     return sorted(counts.values(), reverse=True)[:limit][-1]
 
 
-async def _listed(
-    connection: Connection, begun: Begun, counts: Mapping[int, int], limit: int, *, typo: bool
-) -> list[Suggestion]:
-    """The first `limit` suggestions, those on most hits first and equal ones by name."""
-    if not counts:
+async def _listed(connection: Connection, choice: Choice) -> list[Suggestion]:
+    if not choice.counts:
         return []
-    least = _worst(counts, limit)
-    rows = await connection.fetch(_SQL["shown"], [tag for tag, count in counts.items() if count >= least])
-    ranked = sorted(rows, key=lambda row: (-counts[row["id"]], row["name"]))[:limit]
-    return [
-        Suggestion(
-            Tag(row["id"], row["name"], row["category"]), counts[row["id"]], begun.alias(row["id"]) or None, typo
-        )
-        for row in ranked
-    ]
+    rows = await connection.fetch(_SQL["shown"], choice.leading())
+    return choice.shown(Tag(row["id"], row["name"], row["category"]) for row in rows)

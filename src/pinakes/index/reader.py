@@ -22,13 +22,14 @@ from pyroaring import BitMap
 
 from pinakes.bitmap import terms
 from pinakes.bitmap.codes import SortCode
+from pinakes.bitmap.deltas import Delta
 from pinakes.bitmap.lru import BitmapCache
 from pinakes.bitmap.segments import assemble
 from pinakes.bitmap.source import TermsMissing
 from pinakes.bitmap.terms import BANDS, ORDER_FIELDS, OrderField
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.codes import filling_of, parse
-from pinakes.index.deltas import read_deltas
+from pinakes.index.deltas import parse_deltas, read_deltas
 from pinakes.index.names import TagNames
 from pinakes.index.patience import Patience
 from pinakes.index.sizes import TagBounds, TagSizes
@@ -47,7 +48,7 @@ _RENAMING = frozenset({"names", "vocabulary", "*"})
 _CODE = "code:"
 _HEADS = "heads:"
 _NEARBY = 3
-
+_STATE = ("epoch", "incarnation", "at", "now", "generation", "folded_epoch", "kept_epoch", "docs")
 
 _GENERATIONS = load("generation", "pinakes.index.sql")
 _TERMS = load("terms", "pinakes.index.sql")
@@ -105,8 +106,7 @@ class IndexReader:
             raise ReadModelNotReady("There is no index for the read model as it is.", hint="Run `pinakes index build`.")
         if not row["intact"]:
             raise _exchanged()
-        names = ("epoch", "incarnation", "at", "now", "generation", "folded_epoch", "kept_epoch", "docs")
-        state = State(**{name: row[name] for name in names})
+        state = State(**{name: row[name] for name in _STATE})
         self._adopt(state)
         state.version = self._version
         await self._catch_up(connection, state)
@@ -136,12 +136,18 @@ class IndexReader:
             deltas = await read_deltas(connection, state.generation, known)
             told = await connection.fetch(_TERMS["told_after"], known, _MOST_EPOCHS)
             self._require(state)
-            for epoch, changed in deltas:
-                if epoch > self.cache.epoch:
-                    self.cache.advance(epoch, changed)
+            self._advance(state.epoch, deltas)
             self._note_touched(known, state.epoch, told)
-            if state.epoch > self.cache.epoch:
-                self.cache.advance(state.epoch, {})
+        self._fold(state)
+
+    def _advance(self, until: int, deltas: Iterable[tuple[int, dict[str, Delta]]]) -> None:
+        for epoch, changed in deltas:
+            if epoch > self.cache.epoch:
+                self.cache.advance(epoch, changed)
+        if until > self.cache.epoch:
+            self.cache.advance(until, {})
+
+    def _fold(self, state: State) -> None:
         if state.folded_epoch > self._folded:
             # One fold late, because requests with older snapshots may be on their way.
             self._sizes.keep(self.cache.gained("tag:", self._folded))
@@ -158,6 +164,33 @@ class IndexReader:
             self.touched.note(row["epoch"], row["terms"])
             if not _RENAMING.isdisjoint(row["terms"]):
                 self.names.forget()
+
+    @property
+    def followed(self) -> tuple[int, int] | None:
+        """The generation in use and the epoch it was followed to; None before there is any."""
+        return None if self.incarnation is None else (self._generation, self.cache.epoch)
+
+    def taken(self, rows: Sequence[Any], generation: int, known: int) -> State | None:
+        """The state a statement `now` told of, as it does in `rows`, asked when `known` was followed.
+
+        The memory is brought to it; None where that takes a snapshot: the index was exchanged, or too much happened.
+        """
+        first = rows[0] if rows else None
+        if first is None or not first["intact"] or self.incarnation != first["incarnation"]:
+            return None
+        if not first["generation"] == generation == self._generation or known < first["kept_epoch"]:
+            return None
+        if first["folded_epoch"] < self.cache.floor:
+            return None
+        told = [{"epoch": row["told"], "terms": row["touched"]} for row in rows if row["told"] is not None]
+        if [row["epoch"] for row in told] != list(range(known + 1, first["epoch"] + 1)):
+            return None
+        state = State(**{name: first[name] for name in _STATE}, version=self._version)
+        if told and self.cache.epoch < state.epoch:
+            self._advance(state.epoch, [(row["told"], parse_deltas(row)) for row in rows if row["terms"]])
+            self._note_touched(known, state.epoch, told)
+        self._fold(state)
+        return state
 
     def remembered(self, work: Work) -> State | None:
         """The newest state followed, from memory; None before there is any."""

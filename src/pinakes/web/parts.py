@@ -15,11 +15,9 @@ from starlette.responses import Response
 
 from pinakes.api import encode
 from pinakes.api.state import state_of
-from pinakes.api.suggest import meaning
 from pinakes.engines.histogram import Bucket
 from pinakes.query.aspect import HistogramAsked
 from pinakes.query.language.syntax import quoted
-from pinakes.store.pool import snapshot
 from pinakes.web import facets as counts
 from pinakes.web import page as pages
 from pinakes.web.address import Address
@@ -88,9 +86,7 @@ async def completions(request: Request) -> Response:
     within = plain(Address.read(given.get("within").encode())).without(*FILTERLESS)
     # The box's own text is being written; what stands in it need not be a question yet.
     query = asked(request, within.without("q"))
-    async with snapshot(state.pool, state.settings.statement_timeout_ms) as connection:
-        formula, _ = await meaning(connection, query)
-        found = await state.service.suggester.suggest(connection, given.get("q")[:MAX_TYPED], formula, COMPLETIONS)
+    said = await state.service.suggest(query, given.get("q")[:MAX_TYPED], COMPLETIONS)
     told = [
         {
             "name": each.tag.name,
@@ -99,7 +95,7 @@ async def completions(request: Request) -> Response:
             "count": each.count,
             "alias": each.alias,
         }
-        for each in found
+        for each in said.found
     ]
     headers = {"cache-control": "private, no-cache", "vary": "cookie"}
     return Response(encode.to_json({"suggestions": told}), headers=headers, media_type="application/json")

@@ -28,3 +28,46 @@ LIMIT 1
 UPDATE tags
 SET name = left(name, 200) || ' ' || id
 WHERE id = $1
+
+-- name: name_back
+-- purpose: its name again
+-- index: primary key of tags
+UPDATE tags
+SET name = $2
+WHERE id = $1
+
+-- name: missing
+-- purpose: tags that no item has yet
+-- index: unique name of tags
+INSERT INTO tags (name, category)
+SELECT given.name, given.category
+FROM unnest($1::text[], $2::text[]) AS given (name, category)
+ON CONFLICT (name) DO NOTHING
+
+-- name: tags
+-- purpose: how many tags there are
+-- index: none; reads all tags
+SELECT count(*) FROM tags
+
+-- name: some_items
+-- purpose: items that may be given a tag
+-- index: {table}, primary key
+SELECT id
+FROM {table}
+ORDER BY id
+LIMIT 20000
+
+-- name: give
+-- purpose: a tag for an item; nothing where it has it
+-- index: {tags_table}, primary key
+INSERT INTO {tags_table} (source_type, content_id, tag_id)
+VALUES ({code}, $1, $2)
+ON CONFLICT DO NOTHING
+RETURNING true
+
+-- name: take
+-- purpose: takes it away again
+-- index: {tags_table}, primary key
+DELETE FROM {tags_table}
+WHERE content_id = $1
+  AND tag_id = $2
