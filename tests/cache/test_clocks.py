@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from pinakes.cache.clocks import CURRENT, Clocks
+from pinakes.cache.entry import Entry
 from pinakes.cache.link import CacheRefused, CacheUnavailable, Link
 from pinakes.cache.mirror import Mirror
 
@@ -217,6 +218,37 @@ async def test_what_is_to_be_forgotten_reaches_mirrors_old_and_new(clocks: Clock
     await mirror.look()
     assert set(mirror.forgotten) == {"tag:5"}
     assert (await follow(link, Hands())).forgotten == mirror.forgotten
+
+
+async def test_a_redis_clock_set_back_leaves_nothing_from_the_future(clocks: Clocks, link: Link) -> None:
+    """As it is an hour after: clocks begun, confirmed and told to forget in a time that has not come yet."""
+    await begin(clocks, link, 10)
+    await clocks.publish(10, 11, await now_ms(link), [("tag:1", 11)])
+    ahead = str(await now_ms(link) + 3_600_000)
+    await link.call("ZADD", clocks.key, ahead, "__at__", ahead, "__born__", ahead, "!tag:5")
+    mirror = await follow(link, Hands())
+    assert not mirror.trusted()
+    assert set(mirror.forgotten) == {"tag:5"}
+    await clocks.publish(11, 12, await now_ms(link) - 1000, [("tag:2", 12)])
+    await mirror.look()
+    assert not mirror.trusted(), "begun anew, and not confirmed by a look since"
+    await clocks.publish(12, 12, await now_ms(link), [])
+    await mirror.look()
+    assert mirror.trusted()
+    assert mirror.forgotten == {}, "else nothing about tag 5 were kept for an hour"
+    known = await clocks.read(["tag:1", "tag:2"])
+    assert known is not None
+    assert (known.clock("tag:1"), known.clock("tag:2"), known.heading.head) == (11, 12, 12)
+    assert known.heading.born_ms <= await now_ms(link)
+
+
+def test_an_answer_from_the_future_has_expired() -> None:
+    """Nobody knows how old it is: the clock was set back. What differs by rounding is no future."""
+    made = Entry(text="", epoch=1, created_ms=10_000_000, ttl_s=600, cost_ms=1, exact=True, etag=b"")
+    assert [made.expired(made.created_ms + late) for late in (-3_600_000, -2, 0, 599_999, 600_000, 3_600_000)] == [
+        True, False, False, False, True, True,
+    ]  # fmt: skip
+    assert made.age_s(made.created_ms - 3_600_000) == 0
 
 
 async def test_error_replies_are_refusals_and_keep_the_connection(link: Link) -> None:

@@ -64,6 +64,19 @@ async def test_each_minute_is_a_point_and_wider_steps_join_them(pool: Pool, sett
     assert [histogram.count for _, histogram in (await _history(pool, clock, 3600)).points("engine:base")] == [7]
 
 
+async def test_a_minute_that_comes_again_is_not_written_over(pool: Pool, settings: Settings) -> None:
+    """The clock is an hour ahead and set back, twice: what was stored before is still there."""
+    clock = _now_clock()
+    journal = Journal(pool, Recorder(clock=clock), settings)
+    for jump in (0, 3600, -3600, 3600, -3600):
+        clock.now += jump
+        journal.recorder.roll()
+        journal.recorder.record("engine:base", 0.01)
+        await journal.store()
+    points = (await _history(pool, clock)).points("engine:base")
+    assert [histogram.count for _, histogram in points] == [3]
+
+
 async def test_what_could_not_be_stored_is_stored_later(pool: Pool, settings: Settings) -> None:
     clock = _now_clock()
     journal = Journal(pool, Recorder(clock=clock), settings)

@@ -29,12 +29,26 @@ def test_minutes_are_apart_and_totals_go_on() -> None:
 
 def test_asked_again_within_ten_minutes_is_not_asked_first() -> None:
     clock = Clock()
-    recorder = Recorder(clock=clock)
+    recorder = Recorder(steady=clock)
     for query, wait in (("a", 0.0), ("b", 0.0), ("a", 599.0), ("a", 601.0)):
         clock.now += wait
         recorder.computed("base", 0.001, query, lambda: "")
     assert recorder.totals()["asked:first"].count == 3
     assert recorder.totals()["engine:base"].count == 4
+
+
+def test_a_clock_set_back_makes_other_minutes_and_no_question_a_new_one() -> None:
+    clock, steady = Clock(), Clock()
+    recorder = Recorder(clock=clock, steady=steady)
+    for jump in (0, 3 * 3600, -3 * 3600, -5 * 3600, 5 * 3600):
+        clock.now += jump
+        recorder.roll()
+        recorder.computed("base", 0.1, "the same", lambda: "")
+    told = [(minute.turn, minute.at) for minute in recorder.minutes]
+    assert len(set(told)) == 5
+    assert [turn for turn, _ in told] == [0, 0, 1, 2, 2]
+    assert recorder.totals()["engine:base"].count == 5
+    assert recorder.totals()["asked:first"].count == 1
 
 
 def test_only_slow_queries_are_remembered_once_each_with_their_longest_time() -> None:

@@ -22,7 +22,7 @@ def refreshes(writes: list[float], quiet_s: float, max_wait_s: float) -> list[fl
     while queue or waiting:
         if waiting:
             first, last = START + timedelta(seconds=waiting[0]), START + timedelta(seconds=waiting[-1])
-            due = (due_at(first, last, quiet_s=quiet_s, max_wait_s=max_wait_s) - START).total_seconds()
+            due = (due_at(first, last, now=last, quiet_s=quiet_s, max_wait_s=max_wait_s) - START).total_seconds()
             if not queue or due < queue[0]:
                 done.append(due)
                 waiting = []
@@ -69,6 +69,18 @@ def test_a_later_write_never_makes_it_due_earlier(
 ) -> None:
     begin = START + timedelta(seconds=first)
     last = begin + timedelta(seconds=gap)
-    before = due_at(begin, last, quiet_s=quiet_s, max_wait_s=max_wait_s)
-    after = due_at(begin, last + timedelta(seconds=later), quiet_s=quiet_s, max_wait_s=max_wait_s)
+    before = due_at(begin, last, now=last, quiet_s=quiet_s, max_wait_s=max_wait_s)
+    after = due_at(
+        begin,
+        last + timedelta(seconds=later),
+        now=last + timedelta(seconds=later),
+        quiet_s=quiet_s,
+        max_wait_s=max_wait_s,
+    )
     assert after >= before
+
+
+def test_writes_from_the_future_of_a_clock_set_back_are_due_now() -> None:
+    ahead = START + timedelta(hours=3)
+    assert due_at(ahead, ahead, now=START, quiet_s=30, max_wait_s=300) == START
+    assert due_at(START - timedelta(hours=1), ahead, now=START, quiet_s=30, max_wait_s=7200) == START

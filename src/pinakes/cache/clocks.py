@@ -148,6 +148,14 @@ class Clocks:
         """
         await self._link.call("EVAL", _FORGET, 1, self.key, *(f"{FORGET}{term}" for term in terms))
 
+    async def drop(self) -> None:
+        """Ends these clocks, and with them every answer stored so far: those begun next know of none.
+
+        Raises:
+            CacheFailure: Redis did not take it.
+        """
+        await self._link.call("DEL", self.key)
+
     async def size(self) -> int:
         """How many clocks there are.
 

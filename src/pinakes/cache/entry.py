@@ -28,6 +28,8 @@ from pinakes.cache import splice
 from pinakes.cache.splice import Encoding
 
 _HEAD = struct.Struct("<4sQQIIIB12sIIII")
+FORGIVEN_MS = 1000
+"""So far may an answer be from the future: two processes round Redis' time, each its own way."""
 _MAGIC = b"PKc2"
 _EXACT = 1
 _UNCACHED = b',"_from_cache":false,"_cached_at":null,"_cache_ttl":null,"_cache_age_seconds":null}'
@@ -137,8 +139,8 @@ class Entry:
         return max(now_ms - self.created_ms, 0) // 1000
 
     def expired(self, now_ms: int) -> bool:
-        """Whether its time to live is over."""
-        return now_ms - self.created_ms >= self.ttl_s * 1000
+        """Whether its time to live is over, or nobody can say because the clock was set back since it was made."""
+        return not -FORGIVEN_MS <= now_ms - self.created_ms < self.ttl_s * 1000
 
     def tail(self, now_ms: int, *, from_cache: bool) -> bytes:
         """The changing end of the body; without a time to live the answer was not for keeping."""

@@ -142,6 +142,9 @@ class Mirror:
             # Nothing is known of what came before: it counts as changed just now.
             self._clocks, self._floor, self._newest = {}, heading.head, heading.head
             known = heading
+        if heading.born_ms != known.born_ms:
+            # Whatever was to be forgotten is older than these clocks; a mark may be from a time that never came.
+            self.forgotten, self.last_forgotten = {}, 0
         self._newest = max(self._newest, heading.head)
         for name, score in zip(changed[::2], changed[1::2], strict=True):
             term = name.decode()

@@ -133,13 +133,19 @@ class Publisher:
         return Found(clocks, head, before_ms, state)
 
     async def publish(self, found: Found) -> bool:
-        """Publishes what was found, however long ago; False when the clocks went back since."""
+        """Publishes what was found, however long ago; False when the clocks went back since.
+
+        Raises:
+            CacheFailure: Redis did not take it, or PostgreSQL is behind the clocks, which are begun anew then.
+        """
         clocks, head, state = found.clocks, found.head, found.state
         epoch = state.stamp.epoch
         if head is not None and epoch < head:
+            # The head was read before the snapshot, so PostgreSQL went back. Clocks begun anew end every stored answer.
+            await clocks.drop()
             raise CacheFailure(
                 f"PostgreSQL is at epoch {epoch}, the clocks at {head} of the same incarnation: it was restored "
-                "without a new incarnation"
+                "without a new one. Stored answers have ended; `pinakes view restored` after a restore is surer"
             )
         since = epoch if head is None else head
         touched = {term: number for number, terms in state.changes for term in terms}

@@ -90,6 +90,23 @@ def _rebuild(settings: Settings) -> None:
     run_async(body())
 
 
+@command.command("restored")
+@connection_options
+def _restored(settings: Settings) -> None:
+    """Say that the database was put back to an earlier state, and end all stored answers.
+
+    Needed where nothing else tells: after a snapshot of the disk was put back. After a dump or a recovery to
+    a point in time the first worker notices by itself. Run it before the services start.
+    """
+
+    async def body() -> None:
+        async with _live(settings) as live:
+            epoch = await actions.restored(live)
+        click.echo("there is no read model yet" if epoch is None else f"a new incarnation begins, epoch {epoch:,}")
+
+    run_async(body())
+
+
 @asynccontextmanager
 async def _live(settings: Settings) -> AsyncIterator[Settings]:
     """Settings whose database answers and has our schema."""

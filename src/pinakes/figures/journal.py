@@ -1,6 +1,7 @@
 """Journal: stores what a recorder counted, every few seconds, and drops what is too old.
 
-Each process has rows of its own, named by a random number, and writes the open minute again until it
+Each process has rows of its own, named by a random number (another one each time its clock is set back, so that no
+minute is written over), and writes the open minute again until it
 is over; so storing twice changes nothing, and processes never wait for each other. Histories add
 the rows up. A database that cannot be written to costs nothing but the figures: minutes wait in
 memory, an hour of them at most.
@@ -52,7 +53,7 @@ class Journal:
         self._pool = pool
         self._keep_hours = settings.figures_keep_hours
         self._pruned = float("-inf")
-        self._stored: dict[int, int] = {}
+        self._stored: dict[tuple[int, int], int] = {}
         self._failing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -83,17 +84,18 @@ class Journal:
                 await connection.execute(_SQL["limit"])
                 for minute in list(recorder.minutes):
                     count = sum(histogram.count for histogram in minute.series.values())
-                    if count != self._stored.get(minute.at, 0):
+                    if count != self._stored.get((minute.turn, minute.at), 0):
                         await connection.executemany(_SQL["put"], self._rows(minute))
                         await connection.executemany(_SQL["put_slow"], self._slow_rows(minute))
-                        self._stored[minute.at] = count
+                        self._stored[minute.turn, minute.at] = count
                 await connection.execute(_SQL["sample"])
                 if asyncio.get_running_loop().time() - self._pruned > PRUNE_S:
                     for name in ("prune", "prune_slow", "prune_samples"):
                         await connection.execute(_SQL[name], self._keep_hours)
                     self._pruned = asyncio.get_running_loop().time()
         while len(recorder.minutes) > 1:
-            self._stored.pop(recorder.minutes.popleft().at, None)
+            done = recorder.minutes.popleft()
+            self._stored.pop((done.turn, done.at), None)
 
     async def _go_on(self) -> None:
         while True:
@@ -111,13 +113,13 @@ class Journal:
     def _rows(self, minute: Minute) -> list[tuple[object, ...]]:
         at = datetime.fromtimestamp(minute.at, UTC)
         return [
-            (at, self.process, name, histogram.seconds, histogram.slowest, *histogram.sparse())
+            (at, self.process + minute.turn, name, histogram.seconds, histogram.slowest, *histogram.sparse())
             for name, histogram in minute.series.items()
         ]
 
     def _slow_rows(self, minute: Minute) -> list[tuple[object, ...]]:
         at = datetime.fromtimestamp(minute.at, UTC)
         return [
-            (at, self.process, place, one.query, one.engine, one.seconds, one.times)
+            (at, self.process + minute.turn, place, one.query, one.engine, one.seconds, one.times)
             for place, one in enumerate(minute.slowest())
         ]

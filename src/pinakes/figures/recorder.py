@@ -44,9 +44,13 @@ class Slow:
 
 @dataclass(slots=True)
 class Minute:
-    """What happened from `at` (seconds since 1970) until the minute was closed."""
+    """What happened from `at` (seconds since 1970) until the minute was closed.
+
+    `turn` counts how often the clock had been set back: a minute that comes again is another one.
+    """
 
     at: int
+    turn: int = 0
     series: dict[str, Histogram] = field(default_factory=dict)
     slow: dict[str, Slow] = field(default_factory=dict)
 
@@ -58,10 +62,17 @@ class Minute:
 class Recorder:
     """Counts for one process. Not for use from several threads."""
 
-    def __init__(self, slow_ms: int = 100, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        slow_ms: int = 100,
+        *,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Queries that take `slow_ms` or longer are remembered with their text; 0 remembers none."""
         self._slow_s = slow_ms / 1000
         self._clock = clock
+        self._steady = steady
         self._seen: OrderedDict[int, float] = OrderedDict()
         self._closed: dict[str, Histogram] = {}
         self.minutes: deque[Minute] = deque([Minute(self._now())], maxlen=KEPT)
@@ -93,19 +104,19 @@ class Recorder:
 
     def roll(self) -> None:
         """Opens a new minute where the open one is over."""
-        now = self._now()
-        if now == self.minutes[-1].at:
+        now, open_one = self._now(), self.minutes[-1]
+        if now == open_one.at:
             return
         for name, histogram in self._series.items():
             self._closed.setdefault(name, Histogram()).merge(histogram)
-        self.minutes.append(Minute(now))
+        self.minutes.append(Minute(now, open_one.turn + (now < open_one.at)))
         self._series = self.minutes[-1].series
 
     def _now(self) -> int:
         return int(self._clock()) // MINUTE_S * MINUTE_S
 
     def _first(self, key: int) -> bool:
-        now = self._clock()
+        now = self._steady()
         before = self._seen.pop(key, None)
         self._seen[key] = now
         if len(self._seen) > SEEN:

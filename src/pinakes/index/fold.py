@@ -46,11 +46,11 @@ class Folded:
 async def fold_if_due(
     connection: Connection, *, items: int = FOLD_ITEMS, age_s: float = FOLD_AGE_S, keep_s: float = KEEP_S
 ) -> Folded | None:
-    """Folds when enough has changed, or the oldest change is old enough."""
+    """Folds when enough has changed, or the oldest change is old enough, or from the future of a clock set back."""
     waiting = await connection.fetchrow(_SQL["pending"])
     if waiting is None or not waiting["epochs"]:
         return None
-    if waiting["items"] < items and waiting["age_s"] < age_s:
+    if waiting["items"] < items and 0 <= waiting["age_s"] < age_s:
         return None
     return await fold(connection, keep_s=keep_s)
 

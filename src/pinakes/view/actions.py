@@ -14,7 +14,7 @@ from pinakes.settings import Settings
 from pinakes.store.pool import translate_errors
 from pinakes.view.applier import Applier, Observer
 from pinakes.view.build import Built, Progress, build, switch
-from pinakes.view.epoch import Policy, read_epoch
+from pinakes.view.epoch import Policy, new_incarnation, read_epoch
 from pinakes.view.refresh import refresh
 from pinakes.view.session import alone, session
 
@@ -59,6 +59,15 @@ async def change_policy(settings: Settings, policy: Policy, progress: Progress =
     with translate_errors():
         async with session(settings) as connection, alone(connection, wait=True):
             return await switch(connection, policy, progress)
+
+
+async def restored(settings: Settings) -> int | None:
+    """Begins a new incarnation, after a restore nobody can see; its first epoch, None where there is no read model."""
+    with translate_errors():
+        async with session(settings) as connection, alone(connection, wait=True):
+            if (await read_epoch(connection)).policy is None:
+                return None
+            return await new_incarnation(connection)
 
 
 async def rebuild(settings: Settings, progress: Progress = _silent) -> Built:

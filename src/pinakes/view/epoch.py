@@ -66,4 +66,18 @@ def as_epoch(row: asyncpg.Record) -> Epoch:
     return Epoch(**values)
 
 
+async def origin_of(connection: Connection) -> str:
+    """Which server's history this database is on."""
+    return str(await connection.fetchval(SQL["origin"]))
+
+
+async def new_incarnation(connection: Connection) -> int:
+    """Begins another incarnation and gives its first epoch; the rows stay. The caller holds the applier's lock."""
+    origin = await origin_of(connection)
+    async with connection.transaction(isolation="repeatable_read"):
+        number: int = await connection.fetchval(SQL["disown"], origin)
+        await connection.execute(SQL["log"], number, 0, ["*"])
+    return number
+
+
 _LONG_AGO = datetime.fromisoformat("0001-01-02T00:00:00+00:00")

@@ -30,7 +30,7 @@ from pinakes.view.build import SQL as BUILD
 from pinakes.view.build import Progress, build, switch
 from pinakes.view.debounce import due_at
 from pinakes.view.definition import fingerprint
-from pinakes.view.epoch import Epoch, as_epoch, read_epoch
+from pinakes.view.epoch import Epoch, as_epoch, new_incarnation, origin_of, read_epoch
 from pinakes.view.refresh import Refreshed, refresh
 from pinakes.view.session import alone
 
@@ -72,9 +72,9 @@ class Keeper:
         async with alone(connection, wait=True):
             state = await read_epoch(connection)
             wanted = self.settings.view_policy
-            if state.policy is not None and state.origin != (origin := await _origin(connection)):
+            if state.policy is not None and state.origin != await origin_of(connection):
                 _log.warning("the database was restored or promoted: a new incarnation begins")
-                await self._disown(connection, origin)
+                await new_incarnation(connection)
             if state.policy is None or state.configured != wanted:
                 await switch(connection, wanted, *shown)
                 await connection.execute(epochs.SQL["configure"], wanted)
@@ -145,6 +145,7 @@ class Keeper:
             due = due_at(
                 waiting["first"],
                 waiting["last"],
+                now=waiting["now"],
                 quiet_s=self.settings.event_debounce_seconds,
                 max_wait_s=self.settings.event_max_wait_seconds,
             )
@@ -186,13 +187,3 @@ class Keeper:
         if await connection.fetchval(_SQL["queue_bytes"]) > QUEUE_BYTES:
             self._shrunk = self.clock()
             await connection.execute(BUILD["shrink_queue"])
-
-    @staticmethod
-    async def _disown(connection: Connection, origin: str) -> None:
-        async with connection.transaction(isolation="repeatable_read"):
-            number = await connection.fetchval(epochs.SQL["disown"], origin)
-            await connection.execute(epochs.SQL["log"], number, 0, ["*"])
-
-
-async def _origin(connection: Connection) -> str:
-    return str(await connection.fetchval(epochs.SQL["origin"]))

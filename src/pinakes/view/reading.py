@@ -40,7 +40,7 @@ async def hold(connection: Connection) -> Epoch:
 
 def followed_staleness_s(settings: Settings) -> float:
     """The age, in seconds, up to which `auto` asks what follows the epochs as they come, such as the bitmap index."""
-    return settings.max_staleness_seconds or DEFAULT_STALENESS_S
+    return DEFAULT_STALENESS_S if settings.max_staleness_seconds is None else settings.max_staleness_seconds
 
 
 def max_staleness_s(settings: Settings, state: Epoch) -> float:

@@ -36,8 +36,10 @@ else
     -- Times lie far above every epoch. This may take `__born__` along, which is written again below.
     redis.call('ZREMRANGEBYSCORE', clocks, 1e12, '(' .. string.format('%.0f', math.max(remember, 1e12)))
     if at > now or born > now then
-        -- A time in the future comes from a clock that was set back since.
+        -- A time in the future comes from a clock that was set back since. What was to be forgotten is older
+        -- than these clocks now, and a mark from the future would forget whatever comes until then.
         at, born = 0, now
+        redis.call('ZREMRANGEBYSCORE', clocks, '(' .. string.format('%.0f', now), '+inf')
     end
     if confirmed >= born and confirmed <= now then
         if confirmed - at > tonumber(ARGV[7]) then

@@ -2,7 +2,7 @@
 
 -- name: stamp
 -- purpose: the epoch of this snapshot, whether nothing waits for the next one, and how long ago everything
---          committed was known to be in the read model
+--          committed was known to be in the read model; NULL where nobody knows, the clock having been set back
 -- index: one row of epoch; the first live row of dirty and dirty_marks
 SELECT
     epoch.epoch,
@@ -10,7 +10,8 @@ SELECT
     epoch.policy,
     NOT EXISTS (SELECT FROM dirty) AND NOT EXISTS (SELECT FROM dirty_marks) AS settled,
     CASE
-        WHEN isfinite(epoch.at) THEN greatest(ceil(extract(epoch FROM clock_timestamp() - epoch.at) * 1000), 0)::bigint
+        WHEN isfinite(epoch.at) AND epoch.at <= clock_timestamp()
+            THEN greatest(ceil(extract(epoch FROM clock_timestamp() - epoch.at) * 1000), 0)::bigint
     END AS behind_ms
 FROM epoch
 

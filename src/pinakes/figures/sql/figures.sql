@@ -53,7 +53,7 @@ SELECT
     CASE
         WHEN epoch.policy IS NULL THEN NULL
         WHEN EXISTS (SELECT FROM dirty) OR EXISTS (SELECT FROM dirty_marks)
-            THEN extract(epoch FROM clock_timestamp() - epoch.at)
+            THEN greatest(extract(epoch FROM clock_timestamp() - epoch.at), 0)
         ELSE 0
     END
 FROM epoch

@@ -23,7 +23,10 @@ SELECT to_regclass('unified_content_with_tags') IS NOT NULL
 SELECT
     epoch.epoch,
     epoch.incarnation::text AS incarnation,
-    epoch.at,
+    CASE
+        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
+        ELSE timestamptz '0001-01-02 00:00:00+00'
+    END AS at,
     now() AS now,
     epoch.policy,
     epoch.relation = to_regclass('unified_content_with_tags') AS intact,

@@ -79,12 +79,16 @@ SELECT
     epoch.epoch,
     epoch.incarnation::text AS incarnation,
     epoch.policy,
-    epoch.at,
+    CASE
+        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
+        ELSE timestamptz '0001-01-02 00:00:00+00'
+    END AS at,
     now() AS now,
     epoch.relation = (SELECT to_regclass('unified_content_with_tags')) AS intact,
     NOT EXISTS (SELECT FROM dirty) AND NOT EXISTS (SELECT FROM dirty_marks) AS settled,
     CASE
-        WHEN isfinite(epoch.at) THEN greatest(ceil(extract(epoch FROM clock_timestamp() - epoch.at) * 1000), 0)::bigint
+        WHEN isfinite(epoch.at) AND epoch.at <= clock_timestamp()
+            THEN greatest(ceil(extract(epoch FROM clock_timestamp() - epoch.at) * 1000), 0)::bigint
     END AS behind_ms,
     page.*
 FROM epoch

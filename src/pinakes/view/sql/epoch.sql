@@ -1,4 +1,8 @@
 -- The one row that says what state the read model is in, and the log of what each epoch touched.
+--
+-- Where `at` lies in the future the server's clock was set back since, and nobody knows how long ago the read
+-- model was right: it reads as long ago, until the applier says anew, within a second. One second is forgiven,
+-- as the clocks of a primary and of a replica that is read may differ.
 
 -- name: read
 -- purpose: the state of the read model in this snapshot
@@ -6,7 +10,10 @@
 SELECT
     epoch.incarnation,
     epoch.epoch,
-    epoch.at,
+    CASE
+        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
+        ELSE timestamptz '0001-01-02 00:00:00+00'
+    END AS at,
     epoch.next_doc,
     epoch.policy,
     epoch.configured,
@@ -23,7 +30,10 @@ FROM epoch
 SELECT
     epoch.incarnation,
     epoch.epoch,
-    epoch.at,
+    CASE
+        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
+        ELSE timestamptz '0001-01-02 00:00:00+00'
+    END AS at,
     epoch.next_doc,
     epoch.policy,
     epoch.configured,
@@ -41,7 +51,11 @@ FROM epoch
 UPDATE epoch
 SET epoch = epoch.epoch + 1,
     next_doc = epoch.next_doc + $1::integer,
-    at = CASE WHEN $2::boolean THEN greatest(epoch.at, now()) ELSE epoch.at END,
+    at = CASE
+        WHEN NOT $2::boolean THEN epoch.at
+        WHEN epoch.at > clock_timestamp() THEN now()
+        ELSE greatest(epoch.at, now())
+    END,
     seen = CASE WHEN $2::boolean THEN pg_current_snapshot() ELSE epoch.seen END
 RETURNING epoch.epoch
 
@@ -49,7 +63,7 @@ RETURNING epoch.epoch
 -- purpose: nothing was dirty: the read model is right as of now, in the same epoch
 -- index: none; one row
 UPDATE epoch
-SET at = greatest(epoch.at, now()),
+SET at = CASE WHEN epoch.at > clock_timestamp() THEN now() ELSE greatest(epoch.at, now()) END,
     seen = pg_current_snapshot()
 
 -- name: reincarnate
@@ -92,24 +106,26 @@ UPDATE epoch
 SET policy = $1::text
 
 -- name: origin
--- purpose: which server's history this database is on: another one after a restore or a promotion
+-- purpose: which server's history this database is on: another one after a restore or a promotion. The timeline is
+--          that of the log being written; the control file names it only after the next checkpoint, minutes later
 -- index: none
 SELECT
-    concat_ws(':', system.system_identifier, history.timeline_id,
+    concat_ws(':', system.system_identifier,
+        ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer,
         (SELECT oid FROM pg_database WHERE datname = current_database()))
-FROM pg_control_system() AS system, pg_control_checkpoint() AS history
+FROM pg_control_system() AS system
 
 -- name: log
 -- purpose: what an epoch touched
 -- index: change_log, primary key
 INSERT INTO change_log (epoch, at, items, terms, seconds)
-VALUES ($1, now(), $2, $3, extract(epoch FROM clock_timestamp() - now()))
+VALUES ($1, now(), $2, $3, greatest(extract(epoch FROM clock_timestamp() - now()), 0))
 
 -- name: log_refresh
 -- purpose: a whole refresh or rebuild with its time and size
 -- index: none
 INSERT INTO view_refresh (kind, policy, epoch, started_at, seconds, items_changed, items, bytes)
-VALUES ($1, $2, $3, now(), extract(epoch FROM clock_timestamp() - now()), $4, $5, pg_total_relation_size($6::regclass))
+VALUES ($1, $2, $3, now(), greatest(extract(epoch FROM clock_timestamp() - now()), 0), $4, $5, pg_total_relation_size($6::regclass))
 
 -- name: log_and_announce
 -- purpose: `log`, and when the transaction commits, wakes those who wait for an epoch and tells them what it has
@@ -118,7 +134,7 @@ VALUES ($1, $2, $3, now(), extract(epoch FROM clock_timestamp() - now()), $4, $5
 -- index: change_log, primary key
 WITH logged AS (
     INSERT INTO change_log (epoch, at, items, terms, seconds)
-    VALUES ($1, now(), $2, $3, extract(epoch FROM clock_timestamp() - now()))
+    VALUES ($1, now(), $2, $3, greatest(extract(epoch FROM clock_timestamp() - now()), 0))
 )
 SELECT pg_notify('pinakes_epoch', left(epoch.epoch || ' ' || coalesce(epoch.seen::text, ''), 7900))
 FROM epoch

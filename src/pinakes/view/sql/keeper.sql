@@ -6,7 +6,10 @@
 SELECT
     epoch.incarnation,
     epoch.epoch,
-    epoch.at,
+    CASE
+        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
+        ELSE timestamptz '0001-01-02 00:00:00+00'
+    END AS at,
     epoch.next_doc,
     epoch.policy,
     epoch.configured,
@@ -28,9 +31,11 @@ FROM (
 ) AS waiting
 
 -- name: since_refresh
--- purpose: seconds since the last refresh or build began; NULL if there was none
+-- purpose: seconds since the last refresh or build began; NULL if there was none, or the clock was set back since
 -- index: view_refresh, primary key
-SELECT extract(epoch FROM clock_timestamp() - started_at)::double precision
+SELECT CASE
+    WHEN started_at <= clock_timestamp() THEN extract(epoch FROM clock_timestamp() - started_at)::double precision
+END
 FROM view_refresh
 ORDER BY id DESC
 LIMIT 1

@@ -18,7 +18,7 @@ SELECT
 -- index: none; reads at most $1 rows of the queue
 SELECT
     count(*) AS rows,
-    extract(epoch FROM clock_timestamp() - min(waiting.at))::double precision AS oldest_s
+    greatest(extract(epoch FROM clock_timestamp() - min(waiting.at)), 0)::double precision AS oldest_s
 FROM (
     SELECT queue.at
     FROM (SELECT at FROM dirty UNION ALL SELECT at FROM dirty_marks) AS queue
