@@ -13,6 +13,7 @@ from contextlib import suppress
 import asyncpg
 import psutil
 
+from faults.false_time import false_time, library
 from faults.installation import Installation
 from pinakes.cache.link import CacheFailure, Link
 from pinakes.embedded.postgres import BINARIES
@@ -299,8 +300,12 @@ async def index_folded(site: Installation) -> None:
             await process.wait()
 
 
-async def clock_jumps(_: Installation) -> None:
-    raise NotHere("no library that fakes the time of a process is installed (libfaketime)")
+async def clock_jumps(site: Installation) -> None:
+    """The clocks of PostgreSQL, Redis and the host jump by hours, forward and back, alone and together."""
+    preload = library()
+    if preload is None or site.standby is not None:
+        raise NotHere("no library that fakes the time of a process is installed (libfaketime)")
+    await false_time(site, preload, HOLD_S)
 
 
 NETWORK = {

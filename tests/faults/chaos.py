@@ -47,6 +47,7 @@ SETTINGS: dict[str, Any] = {
     "connect_timeout_s": 3.0,
 }
 URL = "/api/v1/content/unified"
+EVER = "1970-01-01T00:00:00+00:00"
 
 
 @dataclass
@@ -199,7 +200,7 @@ class Chaos:
             while self._going:
                 asked = next(questions)
                 tag = f"slot-{asked.number}" if isinstance(asked, Slot) else asked
-                at = time.time()
+                at, times_are_true = time.time(), self.site.times_are_true
                 try:
                     answer = await client.get(f"{URL}?tags_all={tag}&page_size=100")
                 except httpx.HTTPError:
@@ -208,7 +209,12 @@ class Chaos:
                     continue
                 if answer.status_code == 200:
                     slot = asked if isinstance(asked, Slot) else None
-                    self.model.check(answer.json(), at, slot, asked if isinstance(asked, str) else None)
+                    body = answer.json()
+                    if not (times_are_true and self.site.times_are_true):
+                        body["as_of"] = EVER  # then only how old an answer may be is held against it
+                    if (body.get("_cache_age_seconds") or 0) < 0:
+                        self.model.tally.wrong.append(f"an age below nothing: {body['_cache_age_seconds']}")
+                    self.model.check(body, at, slot, asked if isinstance(asked, str) else None)
                     self.model.tally.reads += 1
                     self.model.tally.good_reads.append(time.monotonic())
                 else:

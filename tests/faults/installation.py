@@ -38,6 +38,8 @@ class Program:
     log: Path
     process: asyncio.subprocess.Process | None = None
     restarts: int = 0
+    extra: dict[str, str] = field(default_factory=dict)
+    """Variables it gets beside its settings, from its next start on."""
     _keeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -48,7 +50,8 @@ class Program:
             with self.log.open("ab") as out:
                 self.process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "pinakes.cli.main", *self.words,
-                    env={**os.environ, **self.settings.environment()}, stdout=out, stderr=out, start_new_session=True,
+                    env={**os.environ, **self.settings.environment(), **self.extra},
+                    stdout=out, stderr=out, start_new_session=True,
                 )  # fmt: skip
             await self.process.wait()
             self.restarts += 1
@@ -67,6 +70,13 @@ class Program:
         """At once, children first left alone: they must notice by themselves."""
         if self.process is not None and self.process.returncode is None:
             self.process.kill()
+
+    async def restart(self) -> None:
+        """Ended in order; its keeper starts it again."""
+        process = self.process
+        if process is not None and process.returncode is None:
+            process.terminate()
+            await process.wait()
 
     async def stop(self) -> None:
         if self._keeper is not None:
@@ -95,6 +105,8 @@ class Installation:
     web: Program
     worker: Program
     standby: Path | None = None
+    times_are_true: bool = True
+    """Whether `as_of` of an answer may be compared with our clock."""
     notes: list[str] = field(default_factory=list)
 
     @property
