@@ -226,6 +226,29 @@ def test_keys_rotate_without_a_restart(tmp_path: Path) -> None:
         authenticator.identify(by_old)
 
 
+def test_a_clock_that_jumps_ends_and_brings_back_tokens_and_keys_are_looked_at(tmp_path: Path) -> None:
+    """By the time of day a token ends, so it follows the jumps; nothing stays as it was at the wrong time."""
+    now = 1_000_000.0
+    path = tmp_path / "jwks.json"
+    old, new = _public(RSAAlgorithm, RSA, kid="old"), _public(ECAlgorithm, EC, kid="new")
+    _published(path, old)
+    authenticator = Authenticator(load_settings(jwt_jwks_file=path, jwt_leeway_s=60), clock=lambda: now)
+    by_old = "Bearer " + jwt.encode(claims(exp=1_003_600), RSA, algorithm="RS256", headers={"kid": "old"})
+    by_new = "Bearer " + jwt.encode(claims(exp=1_003_600), EC, algorithm="ES256", headers={"kid": "new"})
+    for jump in (0, 5 * 3600, -5 * 3600, -5 * 3600, 5 * 3600):
+        now += jump
+        if now > 1_003_600:
+            with pytest.raises(NotAuthenticated, match="expired"):
+                authenticator.identify(by_old)
+        else:
+            assert authenticator.identify(by_old).user_id == 7
+    _published(path, new)
+    now -= 3600
+    assert authenticator.identify(by_new).user_id == 7, "a clock set back keeps nobody from looking"
+    with pytest.raises(NotAuthenticated):
+        authenticator.identify(by_old)
+
+
 @pytest.mark.parametrize("content", ["", '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', None])
 def test_a_damaged_key_set_leaves_the_keys_known_before(
     tmp_path: Path, content: str | None, caplog: pytest.LogCaptureFixture

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -101,6 +102,30 @@ async def test_serve_waits_for_its_database_and_says_so(settings: Settings, prox
             process.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
     finally:
+        await proxy.refuse()
+
+
+async def test_a_worker_waits_for_its_database_and_says_so(settings: Settings, pool: Pool, proxy: Proxy) -> None:
+    changed = settings.model_copy(update={"database_url": through(settings.database_url or "", proxy)})
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "pinakes.cli.main", "worker",
+        env={**os.environ, **changed.environment()}, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    try:
+        assert "waiting for it" in (await asyncio.wait_for(process.stderr.readline(), PATIENCE_S)).decode()
+        assert await pool.fetchval("SELECT policy FROM epoch") is None
+        await proxy.accept()
+        async with asyncio.timeout(PATIENCE_S):
+            while await pool.fetchval("SELECT policy FROM epoch") is None:  # noqa: ASYNC110 - the worker builds
+                await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+        assert process.returncode == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
         await proxy.refuse()
 
 
