@@ -202,6 +202,7 @@ async def measure(settings: Settings, pool: Pool, names: int) -> None:
     rows.clear()
     service.start()
     await service.settled()
+    gc.freeze()  # as a server does
     for who, viewer in (("anybody", None), ("a user", user)):
         tell("bare", [await typist.bare() for _ in range(1000)])
         asked = questions(drawn, viewer, rng)

@@ -183,11 +183,7 @@ class Suggesting:
             try:
                 tags = next(trial)
                 while True:
-                    terms = {tag: f"tag:{tag}" for tag in tags}
-                    source.require(terms.values())
-                    tags = trial.send(
-                        {tag: hits.intersection_cardinality(source.bitmap(term)) for tag, term in terms.items()}
-                    )
+                    tags = trial.send({tag: hits.intersection_cardinality(source.bitmap(f"tag:{tag}")) for tag in tags})
             except StopIteration as done:
                 return cast("dict[int, int]", done.value)
 
