@@ -20,6 +20,7 @@ _WORDS: dict[str, str] = {
     "_OR": "or",
     "$END": "the end",
 }
+_ORDERS = ("created", "updated", "quality", "title")
 _CONDITION = {"WORD", "QUOTED", "LPAR"}
 
 _SYNONYMS = {
@@ -75,10 +76,17 @@ def suggestion(text: str, position: int, accepted: set[str]) -> tuple[str | None
         return "A bracket is not closed.", f"{text})"
     if "KIND" in accepted and rest != rest.lower():
         return "Types of content are written in small letters.", text[:position] + rest.lower()
+    if "SORT" in accepted and (order := _nearest(rest.split(" ")[0].lower())) is not None:
+        return None, text[:position] + order + rest[len(rest.split(" ")[0]) :]
     shorter = text.rstrip().removesuffix("|")
     if not rest and (shorter != text.rstrip() or text.rstrip().lower().endswith(" or")):
         return "Nothing follows this or.", (shorter if shorter != text.rstrip() else shorter[:-3]).rstrip()
     return None, None
+
+
+def _nearest(given: str) -> str | None:
+    """The order that `given` was probably meant to be."""
+    return next((each for each in _ORDERS if _one_apart(given, each)), None)
 
 
 def _one_apart(given: str, known: str) -> bool:
