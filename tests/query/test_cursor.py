@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from itsdangerous import URLSafeSerializer
 
 from galleries import INSTANTS, SCORES, Gallery, galleries, queries
 from pinakes.errors import CursorMismatch, InvalidCursor
 from pinakes.query import formula as f
-from pinakes.query.cursor import Cursor, CursorCodec
+from pinakes.query.cursor import VERSION, Cursor, CursorCodec, digest
 from pinakes.query.formula import Term
 from pinakes.query.gallery_query import SORT_FIELDS, GalleryQuery, SortField, to_formula
 from pinakes.query.item import Item
@@ -25,6 +26,15 @@ def test_what_is_read_is_what_was_written(field: SortField, data: st.DataObject,
     values = {"title": st.text(), "quality_score": st.sampled_from(SCORES)}.get(field, st.sampled_from(INSTANTS))
     cursor = Cursor(data.draw(st.sampled_from(("after", "before"))), data.draw(values), item_id, source)
     assert CODEC.decode(CODEC.encode(cursor, PUBLIC, field, "asc"), PUBLIC, field, "asc") == cursor
+
+
+def test_a_compressed_cursor_of_an_earlier_version_is_read() -> None:
+    cursor = Cursor("after", "castle " * 20, 7, 1)
+    secret = "a secret of these tests and nothing else"
+    told = ["after", digest(PUBLIC, "title", "asc"), cursor.value, 7, 1]
+    text = URLSafeSerializer(secret, salt=f"pinakes.cursor.{VERSION}").dumps(told)
+    assert str(text).startswith(".")
+    assert CODEC.decode(str(text), PUBLIC, "title", "asc") == cursor
 
 
 def test_another_query_is_refused() -> None:

@@ -28,8 +28,10 @@ from pinakes.view.definition import COLUMNS
 
 _SQL = load("rows", "pinakes.index.sql")
 _SHOWN = tuple(column for column in COLUMNS if column not in {"source_type", "tags"})
+_FIELDS = ("source", *_SHOWN, "tags")
 _NAME = attrgetter("name")
 _COLUMNS = ", ".join("stored." + column for column in _SHOWN)
+_NOTHING = ", ".join("NULL AS " + column for column in _SHOWN)
 
 
 @dataclass(slots=True)
@@ -54,15 +56,15 @@ async def read_page(connection: Connection, query: GalleryQuery, docs: list[int]
 
 
 def items_of(rows: Sequence[Any], tags: Mapping[int, Tag]) -> list[Item]:
-    """The items in rows of `page` or `page_now`."""
-    return [
-        Item(
-            source=row["source"],
-            **{column: row[column] for column in _SHOWN},
-            tags=tuple(sorted([tags[number] for number in row["tags"] if number in tags], key=_NAME)),
-        )
-        for row in rows
-    ]
+    """The items in rows of `page` or `page_now`, which begin with `_FIELDS`."""
+    items = []
+    for row in rows:
+        values = dict(zip(_FIELDS, row, strict=False))
+        shown = [tag for tag in map(tags.get, values["tags"]) if tag is not None]
+        shown.sort(key=_NAME)
+        values["tags"] = tuple(shown)
+        items.append(Item(**values))
+    return items
 
 
 async def read_keys(connection: Connection, query: GalleryQuery, docs: list[int]) -> list[tuple[int, int, SortValue]]:
@@ -75,7 +77,8 @@ async def read_keys(connection: Connection, query: GalleryQuery, docs: list[int]
 def statement(name: str, field: SortField, order: SortOrder) -> str:
     """The statement `name` of `rows.sql` in this order; all of it comes from closed lists."""
     way = "ASC" if order == "asc" else "DESC"
-    return _SQL[name].replace("{columns}", _COLUMNS).replace("{field}", field).replace("{way}", way)
+    sql = _SQL[name].replace("{columns}", _COLUMNS).replace("{nothing}", _NOTHING)
+    return sql.replace("{field}", field).replace("{way}", way)
 
 
 def locate(source: RequestSource, hits: BitMap, query: GalleryQuery, cursor: Cursor | None) -> Found:

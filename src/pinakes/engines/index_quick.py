@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from pinakes.bitmap.evaluate import evaluate
@@ -98,14 +99,13 @@ class QuickIndex:
                 docs, first = placed
                 skip = 0
             sql = statement("page_now", query.sort_field, query.sort_order)
-            rows = await connection.fetch(sql, docs, skip, query.page_size, timeout=timeout_s)
+            moment, *rows = await connection.fetch(sql, docs, skip, query.page_size, timeout=timeout_s)
         except TimeoutError as error:
             raise StatementTimeout from error
         trace.mark("rows")
-        moment = rows[0]
         if not _is_of(moment, state) or not (at_any_age or self._is_young(moment)):
             return None
-        page = await self._page(asked, found.total, rows, first)
+        page = await self._page(asked, found.total, moment, rows, first)
         trace.mark("page")
         trace.facts |= {"total": found.total, "window": len(found.window.docs), "quick": True}
         return Quick(page, moment)
@@ -123,10 +123,10 @@ class QuickIndex:
         self._reader.patience.strain(source.strains)
         return found
 
-    async def _page(self, asked: _Asked, total: int, rows: Sequence[Any], first: int) -> Page:
-        query, moment = asked.query, rows[0]
-        rows = [row for row in rows if row["id"] is not None]
-        tags = await self._reader.names.of(asked.connection, [number for row in rows for number in row["tags"]])
+    async def _page(self, asked: _Asked, total: int, moment: Any, rows: Sequence[Any], first: int) -> Page:
+        query = asked.query
+        shown = chain.from_iterable([row["tags"] for row in rows])
+        tags = await self._reader.names.of(asked.connection, shown)
         items = items_of(rows, tags)
         keys: list[tuple[int, int, SortValue]] = [
             (item.source, item.id, sort_value(item, query.sort_field)) for item in items

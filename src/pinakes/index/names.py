@@ -34,11 +34,11 @@ class TagNames:
     async def of(self, connection: Connection, numbers: Iterable[int]) -> dict[int, Tag]:
         """Tags by number, at least those of `numbers` that exist; not to be changed."""
         known = self._tags
-        missing = [number for number in numbers if number not in known]
+        missing = set(numbers).difference(known)
         if not missing:
             return known
         version = self._version
-        rows = await connection.fetch(_SQL["tags_shown"], list(set(missing)))
+        rows = await connection.fetch(_SQL["tags_shown"], list(missing))
         read = {row["id"]: Tag(row["id"], row["name"], row["category"]) for row in rows}
         if version != self._version:
             return known | read

@@ -10,11 +10,13 @@ the walk goes on even when the item it stood beside was deleted.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous.encoding import base64_encode
 
 from pinakes.errors import CursorMismatch, InvalidCursor
 from pinakes.query.formula import Formula
@@ -22,6 +24,7 @@ from pinakes.query.gallery_query import SortField, SortOrder
 from pinakes.query.order import SortValue
 
 VERSION = 1
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -43,13 +46,15 @@ class CursorCodec:
 
     def __init__(self, secret: str) -> None:
         self._serializer = URLSafeSerializer(secret, salt=f"pinakes.cursor.{VERSION}")
+        self._signer = self._serializer.make_signer()
 
     def encode(self, cursor: Cursor, formula: Formula, field: SortField, order: SortOrder) -> str:
         """`cursor` as text, good only for this query."""
         value = cursor.value
         stored = (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
-        text = self._serializer.dumps([cursor.side, digest(formula, field, order), stored, cursor.id, cursor.source])
-        return text if isinstance(text, str) else text.decode()
+        told = [cursor.side, digest(formula, field, order), stored, cursor.id, cursor.source]
+        # What the serializer reads, written without its attempt to compress a hundred bytes, which took half the time.
+        return self._signer.sign(base64_encode(_COMPACT.encode(told))).decode()
 
     def decode(self, text: str, formula: Formula, field: SortField, order: SortOrder) -> Cursor:
         """The cursor in `text`.

@@ -26,6 +26,7 @@ from asyncpg import exceptions as pg
 
 from pinakes.errors import DiskFull, Overloaded, SchemaMismatch, StatementTimeout, StoreError, StoreUnavailable
 from pinakes.settings import Settings
+from pinakes.store.queries import load
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -56,7 +57,7 @@ PLANS_FOR_WRITING = "SET LOCAL plan_cache_mode = 'auto'"
 
 # The driver asks PostgreSQL about each type it does not know when it first meets it, which takes 7 ms of a session's
 # first page. All at once, while the session is being opened, it takes as long as for one.
-_ARRAYS = "SELECT $1::smallint[], $2::integer[], $3::bigint[], $4::bytea[], $5::float8[]"
+_ARRAYS = load("session")["arrays"]
 
 
 async def _prepare(connection: Connection) -> None:
@@ -105,6 +106,9 @@ class BoundedPool(Pool):
             self.wanted -= 1
 
     async def _have_one(self) -> asyncpg.pool.PoolConnectionProxy[asyncpg.Record]:
+        if self.get_idle_size():
+            # There is nothing to wait for, and a time limit would cost a task of its own.
+            return await self.acquire()
         try:
             return await self.acquire(timeout=self._wait_s)
         except TimeoutError:
