@@ -23,7 +23,15 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 CHANNEL = "pinakes_epoch"
 
-SQL: Mapping[str, str] = load("epoch", "pinakes.view.sql")
+_SQL = load("epoch", "pinakes.view.sql")
+
+
+def with_columns(queries: Mapping[str, str]) -> dict[str, str]:
+    """`queries` with `{columns}` replaced by those that `as_epoch` needs."""
+    return {name: sql.replace("{columns}", _SQL["columns"]) for name, sql in queries.items()}
+
+
+SQL: Mapping[str, str] = with_columns(_SQL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from pinakes.view.build import SQL as BUILD
 from pinakes.view.build import Progress, build, switch
 from pinakes.view.debounce import due_at
 from pinakes.view.definition import fingerprint
-from pinakes.view.epoch import Epoch, as_epoch, new_incarnation, origin_of, read_epoch
+from pinakes.view.epoch import Epoch, as_epoch, new_incarnation, origin_of, read_epoch, with_columns
 from pinakes.view.refresh import Refreshed, refresh
 from pinakes.view.session import alone
 
@@ -46,7 +46,7 @@ QUEUE_BYTES = 2 << 20
 # Tried no oftener, because an old snapshot may be in the way for as long as it lasts.
 SHRINK_S = 60.0
 
-_SQL = load("keeper", "pinakes.view.sql")
+_SQL = with_columns(load("keeper", "pinakes.view.sql"))
 _log = logging.getLogger(__name__)
 
 

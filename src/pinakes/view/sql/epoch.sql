@@ -4,10 +4,9 @@
 -- model was right: it reads as long ago, until the applier says anew, within a second. One second is forgiven,
 -- as the clocks of a primary and of a replica that is read may differ.
 
--- name: read
--- purpose: the state of the read model in this snapshot
--- index: none; one row
-SELECT
+-- name: columns
+-- purpose: the state of the read model; `{columns}` stands for it in statements that read an epoch
+-- index: none
     epoch.incarnation,
     epoch.epoch,
     CASE
@@ -21,6 +20,12 @@ SELECT
     epoch.built_at,
     epoch.origin,
     now() AS now
+
+-- name: read
+-- purpose: the state of the read model in this snapshot
+-- index: none; one row
+SELECT
+    {columns}
 FROM epoch
 
 -- name: read_for_answer
@@ -28,19 +33,7 @@ FROM epoch
 --          says whether it is the one this snapshot knows
 -- index: none; one row each
 SELECT
-    epoch.incarnation,
-    epoch.epoch,
-    CASE
-        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
-        ELSE timestamptz '0001-01-02 00:00:00+00'
-    END AS at,
-    epoch.next_doc,
-    epoch.policy,
-    epoch.configured,
-    epoch.definition,
-    epoch.built_at,
-    epoch.origin,
-    now() AS now,
+    {columns},
     epoch.relation = to_regclass('unified_content_with_tags') AS intact,
     (SELECT true FROM unified_content_with_tags LIMIT 1) AS holds
 FROM epoch

@@ -4,19 +4,7 @@
 -- purpose: the state of the read model, and whether anything changed since: what each step begins with
 -- index: none; one row, and the first of each queue
 SELECT
-    epoch.incarnation,
-    epoch.epoch,
-    CASE
-        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
-        ELSE timestamptz '0001-01-02 00:00:00+00'
-    END AS at,
-    epoch.next_doc,
-    epoch.policy,
-    epoch.configured,
-    epoch.definition,
-    epoch.built_at,
-    epoch.origin,
-    now() AS now,
+    {columns},
     EXISTS (SELECT FROM dirty) OR EXISTS (SELECT FROM dirty_marks) AS dirty
 FROM epoch
 
