@@ -1,7 +1,8 @@
 """From (term, document) pairs to the bytes that are stored, all terms of a column at once.
 
-Pairs are two columns of numbers, in the order of documents. Numbering them by term with a radix sort, which
-keeps that order, takes half as long as sorting the pairs themselves. Most terms are
+Pairs are two columns of numbers, in the order of documents. Each chunk is brought together by term where
+it fits the processor's cache, with a radix sort, which keeps that order; the runs of documents this leaves are
+then put one behind the other. Most terms are
 rare, and making a bitmap for each would cost more than everything else: their gaps are written by
 array operations over the whole column and cut into pieces. Only terms on more than `packing.LIMIT`
 documents, or on long runs of them, become bitmaps.
@@ -23,6 +24,7 @@ from pinakes.bitmap.segments import encode
 from pinakes.bitmap.terms import OrderField
 
 U32 = npt.NDArray[np.uint32]
+Lengths = npt.NDArray[np.intp]
 
 TermBits: TypeAlias = tuple[str, int, bytes]
 """A term, how many documents of the segment have it, and which, encoded."""
@@ -32,38 +34,49 @@ _HALF = 16
 
 @dataclass(slots=True)
 class Pairs:
-    """Collects pairs, a chunk of documents at a time."""
+    """Collects pairs, a chunk of documents at a time; as runs of documents with one term."""
 
     _numbers: list[U32] = field(default_factory=list)
+    _lengths: list[Lengths] = field(default_factory=list)
     _docs: list[U32] = field(default_factory=list)
 
     def add(self, numbers: U32, docs: U32) -> None:
-        """More pairs, of later documents than those before."""
-        self._numbers.append(numbers)
+        """More pairs, of later documents than those before; documents ascend, and pairs may repeat."""
+        if not len(numbers):
+            return
+        order = _by_number(numbers)
+        numbers, docs = numbers[order], docs[order]
+        fresh = np.concatenate(([True], numbers[1:] != numbers[:-1]))
+        kept = fresh.copy()
+        kept[1:] |= docs[1:] != docs[:-1]
+        if not kept.all():
+            numbers, docs, fresh = numbers[kept], docs[kept], fresh[kept]
+        starts = np.flatnonzero(fresh)
+        self._numbers.append(numbers[starts])
+        self._lengths.append(np.diff(starts, append=len(docs)))
         self._docs.append(docs)
 
-    def joined(self) -> tuple[U32, U32]:
-        """All of them."""
-        return np.concatenate(self._numbers), np.concatenate(self._docs)
+    def joined(self) -> tuple[U32, Lengths, U32]:
+        """The numbers of all terms, ascending; how many documents each has; all documents, term by term."""
+        if not self._docs:
+            return np.empty(0, np.uint32), np.empty(0, np.intp), np.empty(0, np.uint32)
+        numbers, lengths = np.concatenate(self._numbers), np.concatenate(self._lengths)
+        docs = np.concatenate(self._docs)
+        order = _by_number(numbers)
+        starts = (np.cumsum(lengths) - lengths)[order]
+        numbers, lengths = numbers[order], lengths[order]
+        places = np.arange(len(docs))
+        places += np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+        first = np.flatnonzero(np.concatenate(([True], numbers[1:] != numbers[:-1])))
+        return numbers[first], np.add.reduceat(lengths, first), docs[places]
 
 
-def grouped(numbers: U32, docs: U32, name: Callable[[int], str]) -> Iterator[TermBits]:
-    """The terms of pairs; their documents ascend, and pairs may repeat. `name`: what the term of a number is called."""
-    if not len(numbers):
+def grouped(pairs: Pairs, name: Callable[[int], str]) -> Iterator[TermBits]:
+    """The terms of pairs; `name` says what the term of a number is called."""
+    numbers, counts, docs = pairs.joined()
+    if not len(docs):
         return
-    order = _by_number(numbers)
-    numbers, docs = numbers[order], docs[order]
-    del order
-    fresh = np.empty(len(numbers), np.bool_)
-    fresh[0] = True
-    np.not_equal(numbers[1:], numbers[:-1], out=fresh[1:])
-    different = docs[1:] != docs[:-1]
-    different |= fresh[1:]
-    if not different.all():
-        kept = np.concatenate(([True], different))
-        numbers, docs, fresh = numbers[kept], docs[kept], fresh[kept]
-    starts = np.flatnonzero(fresh)
-    counts = np.diff(starts, append=len(docs))
+    starts = np.cumsum(counts) - counts
     gaps = np.diff(docs, prepend=np.uint32(0))
     gaps[starts] = docs[starts]
     runs = np.add.reduceat(gaps != 1, starts)
@@ -73,7 +86,7 @@ def grouped(numbers: U32, docs: U32, name: Callable[[int], str]) -> Iterator[Ter
     packed = written.tobytes()
     at, place = 0, iter(stops.tolist())
     for number, start, count, is_small in zip(
-        numbers[starts].tolist(), starts.tolist(), counts.tolist(), small.tolist(), strict=True
+        numbers.tolist(), starts.tolist(), counts.tolist(), small.tolist(), strict=True
     ):
         if is_small:
             stop = next(place)
@@ -83,7 +96,14 @@ def grouped(numbers: U32, docs: U32, name: Callable[[int], str]) -> Iterator[Ter
             yield name(number), count, encode(from_sorted(docs[start : start + count]))
 
 
-def _by_number(numbers: U32) -> npt.NDArray[np.intp]:
+def of_column(numbers: U32, docs: U32, name: Callable[[int], str]) -> Iterator[TermBits]:
+    """The terms of a column that has one number for each document."""
+    pairs = Pairs()
+    pairs.add(numbers, docs)
+    return grouped(pairs, name)
+
+
+def _by_number(numbers: U32) -> Lengths:
     """The order that brings equal numbers together and leaves them in their order; numpy sorts 16 bits by radix."""
     order = np.argsort(numbers.astype(np.uint16), kind="stable")
     if int(numbers.max()) >> _HALF:

@@ -22,7 +22,7 @@ from pinakes.bitmap.codes import Keys
 from pinakes.bitmap.segments import SEGMENT, SEGMENT_BITS
 from pinakes.bitmap.terms import ORDER_FIELDS, OrderField
 from pinakes.index.codes import Codes
-from pinakes.index.groups import U32, Pairs, TermBits, grouped, ladder, whole
+from pinakes.index.groups import U32, Pairs, TermBits, grouped, ladder, of_column, whole
 from pinakes.query.text import MAX_WORD, words
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
@@ -146,10 +146,10 @@ class SegmentRows:
         assert (docs[1:] > docs[:-1]).all(), "documents come in order"
         yield whole(terms.ALL, docs)
         yield from self._fact_columns(columns, docs)
-        yield from grouped(columns["tags"], docs, terms.tagged)
-        yield from grouped(*self._tag_pairs.joined(), lambda number: f"tag:{number}")
+        yield from of_column(columns["tags"], docs, terms.tagged)
+        yield from grouped(self._tag_pairs, lambda number: f"tag:{number}")
         spelt = list(self._words)
-        yield from grouped(*self._word_pairs.joined(), lambda number: f"word:{spelt[number].decode()}")
+        yield from grouped(self._word_pairs, lambda number: f"word:{spelt[number].decode()}")
         for field in ORDER_FIELDS:
             yield from self._ladder(field, columns, docs, codes)
 
@@ -160,9 +160,9 @@ class SegmentRows:
                 yield whole(name, docs[chosen])
         types = list(self._types)
         creators, places = np.unique(columns["creator"], return_inverse=True)
-        yield from grouped(columns["source"], docs, lambda number: f"source:{number}")
-        yield from grouped(columns["type"], docs, lambda number: f"type:{types[number].decode()}")
-        yield from grouped(places.astype(np.uint32), docs, lambda number: f"creator:{creators[number]}")
+        yield from of_column(columns["source"], docs, lambda number: f"source:{number}")
+        yield from of_column(columns["type"], docs, lambda number: f"type:{types[number].decode()}")
+        yield from of_column(places.astype(np.uint32), docs, lambda number: f"creator:{creators[number]}")
 
     def _ladder(
         self, field: OrderField, columns: dict[str, npt.NDArray[Any]], docs: U32, codes: Codes
