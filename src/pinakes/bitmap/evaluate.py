@@ -57,8 +57,6 @@ def leaf_terms(formula: Formula) -> Iterator[str]:
                 yield terms.name(leaf)
             case Phrase(words):
                 yield from (f"word:{word}" for word in words)
-            case Range(field):
-                yield from (terms.step(field, k) for k in range(1, terms.STEPS))
             case Tagged(low, high):
                 yield from counted(low, high)
 
