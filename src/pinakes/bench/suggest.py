@@ -62,6 +62,7 @@ KEYS = 12
 WITHIN_KEYS = 4
 PACE = 50
 CHANGES = 50
+AT_ONCE = 5000
 PACED = 1500
 """Keys typed while others write: half a minute."""
 
@@ -142,7 +143,10 @@ async def ready(settings: Settings, pool: Pool, items: int, tags: int) -> None:
     """A gallery with all tags of its vocabulary, a read model and an index."""
     report = await fill(pool, items=items, seed=11, tags=tags, slim=True)
     vocabulary = await asyncio.to_thread(Vocabulary, tags)
-    await pool.execute(_SQL["missing"], vocabulary.names, [tag.category for tag in vocabulary.tags])
+    categories = [tag.category for tag in vocabulary.tags]
+    for start in range(0, tags, AT_ONCE):
+        end = start + AT_ONCE
+        await pool.execute(_SQL["missing"], vocabulary.names[start:end], categories[start:end])
     async with pool.acquire() as connection:
         try:
             await IndexReader(1 << 20).state(connection)

@@ -14,6 +14,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from pinakes.engines.typo import one_error_away
+
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
 OVERLAY = 2000
@@ -74,6 +76,12 @@ class Endings:
         self._weights = weights
         self._kept = {}
 
+    def heaviest(self, most: int) -> list[int]:
+        """The tags that were on most items when they were counted last, those on most first."""
+        tags, counts = self._counted
+        found: list[int] = tags[np.argsort(-counts, kind="stable")[:most]].tolist()
+        return found
+
     def begun(self, beginnings: Collection[str]) -> Begun:
         """Whatever begins with one of these; of what begins with nothing at all, the most used."""
         only = next(iter(beginnings)) if len(beginnings) == 1 else None
@@ -83,6 +91,11 @@ class Endings:
         if only is not None and len(found.tags) > LARGE:
             self._kept[only] = found
         return found
+
+    def nearly(self, text: str) -> Begun:
+        """Whatever begins with a text one error away from `text`."""
+        # An error further on leaves a beginning that no name has.
+        return self.begun(one_error_away(text, self.reach(text)))
 
     def _begun(self, beginnings: Collection[str]) -> Begun:
         if "" in beginnings:

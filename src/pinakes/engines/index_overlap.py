@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
+
+from pyroaring import BitMap
 
 from pinakes.bitmap.evaluate import evaluate
 from pinakes.bitmap.facets import FORWARD_LIMIT
@@ -49,12 +52,7 @@ class IndexOverlap:
             if self._otherwise is None:
                 raise
             return await self._otherwise.of_few(connection, formula)
-
-        def few(source: RequestSource) -> list[int] | None:
-            bounds = evaluate(formula, source)
-            return list(bounds.possible) if bounds.exact and len(bounds.possible) <= FORWARD_LIMIT else None
-
-        docs = await self._engine.reader.run(connection, state, few)
+        docs = await self._engine.reader.run(connection, state, partial(few_hits, formula))
         return None if docs is None else await counts_of(connection, docs)
 
     async def among(self, connection: Connection, formula: Formula) -> Among:
@@ -74,29 +72,32 @@ class IndexOverlap:
     async def _of(self, connection: Connection, formula: Formula, tags: Sequence[int]) -> Counter[int]:
         reader = self._engine.reader
         state = await self._state(connection)
-        names = {tag: f"tag:{tag}" for tag in tags}
 
         def directly(source: RequestSource) -> Counter[int] | None:
-            source.require(names.values())
             bounds = evaluate(formula, source)
-            if not bounds.exact:
-                return None
-            hits = bounds.possible
-            return Counter({tag: hits.intersection_cardinality(source.bitmap(name)) for tag, name in names.items()})
+            return tags_among(bounds.possible, tags, source) if bounds.exact else None
 
         found = await reader.run(connection, state, directly)
         if found is not None:
             return found
         settled = await self._engine.hits(connection, state, formula)
-
-        def of_settled(source: RequestSource) -> Counter[int]:
-            source.require(names.values())
-            return Counter({tag: settled.intersection_cardinality(source.bitmap(name)) for tag, name in names.items()})
-
-        return await reader.run(connection, state, of_settled)
+        return await reader.run(connection, state, partial(tags_among, settled, tags))
 
     async def _state(self, connection: Connection) -> State:
         """The index as of the snapshot. Raises: ReadModelNotReady."""
         state = await self._engine.reader.state(connection)
         require_young(state.age_s, followed_staleness_s(self._settings))
         return state
+
+
+def few_hits(formula: Formula, source: RequestSource) -> list[int] | None:
+    """The documents hit, where they are `FORWARD_LIMIT` at most and none is in doubt."""
+    bounds = evaluate(formula, source)
+    return list(bounds.possible) if bounds.exact and len(bounds.possible) <= FORWARD_LIMIT else None
+
+
+def tags_among(hits: BitMap, tags: Sequence[int], source: RequestSource) -> Counter[int]:
+    """How many of `hits` carry each of `tags`."""
+    names = {tag: f"tag:{tag}" for tag in tags}
+    source.require(names.values())
+    return Counter({tag: hits.intersection_cardinality(source.bitmap(name)) for tag, name in names.items()})

@@ -61,8 +61,7 @@ class Held:
 
     async def nearly(self, text: str) -> Begun:
         """Those that begin with a text one error away from it."""
-        # An error further on leaves a beginning that no name has.
-        return self._endings.begun(one_error_away(text, self._endings.reach(text)))
+        return self._endings.nearly(text)
 
 
 class Asked:
@@ -116,10 +115,7 @@ class Names:
 
     def most_used(self, most: int) -> list[int]:
         """The tags that were on most items when they were counted last, as far as they are known."""
-        if self._endings is None:
-            return []
-        stretch = next(self._endings.begun(("",)).stretches(most), [])
-        return [tag for tag, weight in stretch if weight]
+        return [] if self._endings is None else self._endings.heaviest(most)
 
     @property
     def snapshot(self) -> str | None:
@@ -139,18 +135,23 @@ class Names:
 
     async def current(self, connection: Connection) -> Known:
         """The names as of the snapshot of `connection`, or a later one."""
+        endings = await self.held(connection)
+        return Asked(connection) if endings is None else Held(endings)
+
+    async def held(self, connection: Connection) -> Endings | None:
+        """The same, if the process has them."""
         if self._endings is not None and self._clock() - self._read_at > KEPT_S:
             self._endings = None
         endings = self._endings and await self._catch_up(connection)
         if endings is None or endings.overgrown:
             self.start()
         if endings is None:
-            return Asked(connection)
+            return None
         if self._few:
             endings.weigh(*await names_read.counts(connection))
         elif self._clock() - self._counted_at > COUNTS_S:
             self._begin("counts of tags", self._count)
-        return Held(endings)
+        return endings
 
     async def _catch_up(self, connection: Connection) -> Endings | None:
         """The endings with what changed; None where that is too much."""

@@ -165,5 +165,10 @@ def _worst(counts: Mapping[int, int], limit: int) -> int:
 async def _listed(connection: Connection, choice: Choice) -> list[Suggestion]:
     if not choice.counts:
         return []
-    rows = await connection.fetch(_SQL["shown"], choice.leading())
-    return choice.shown(Tag(row["id"], row["name"], row["category"]) for row in rows)
+    return choice.shown((await named_now(connection, choice.leading())).values())
+
+
+async def named_now(connection: Connection, tags: Collection[int]) -> Mapping[int, Tag]:
+    """Those of `tags` there are in the snapshot of `connection`, by number."""
+    rows = await connection.fetch(_SQL["shown"], list(tags))
+    return {row["id"]: Tag(row["id"], row["name"], row["category"]) for row in rows}

@@ -3,8 +3,11 @@
 The process holds names (`names`), bitmaps and the names of tags as of what it followed. One statement
 says of one moment which epoch it is, what happened to the index since, and whether a name changed. With
 that the memory is of this moment, and everything else is a piece of evaluation without an await: counts
-are exact and of that epoch, visibility being part of the formula. What takes more goes the long way:
-changed names, bitmaps that are not in memory, documents that have to be looked at, no index.
+are exact and of that epoch, visibility being part of the formula.
+
+Names that changed, words of a filter met for the first time and bitmaps that are not in memory take a
+snapshot; in it the same evaluation runs, and what it misses is loaded. Documents that have to be looked
+at, names not yet loaded and no index leave it to `suggest`.
 
 What a filter's names mean is remembered while no name or place in the hierarchy changed. It also
 depends on which tags the viewer can see on any item; that is asked of the bitmaps each time. The
@@ -15,36 +18,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 
 from pinakes.bitmap.evaluate import evaluate
-from pinakes.bitmap.facets import FORWARD_LIMIT
 from pinakes.bitmap.source import TermsMissing
 from pinakes.engines.endings import Begun, Endings
 from pinakes.engines.index import IndexEngine
-from pinakes.engines.names import Held, Names
+from pinakes.engines.index_overlap import few_hits, tags_among
+from pinakes.engines.names import Names
 from pinakes.engines.names_read import HEADER, SENT
 from pinakes.engines.overlap import Overlap
-from pinakes.engines.suggest import Choice, Suggester, Suggestion, among, beginning, may_be_mistyped, reads_hits, tried
+from pinakes.engines.suggest import (
+    Choice,
+    Suggester,
+    Suggestion,
+    among,
+    beginning,
+    may_be_mistyped,
+    named_now,
+    reads_hits,
+    tried,
+)
 from pinakes.errors import PinakesError, ReadModelNotReady, StatementTimeout
 from pinakes.index.reader import RequestSource, State
 from pinakes.index.recent import Recent
 from pinakes.query.formula import And, Formula, Or, Term, conj
 from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
+from pinakes.query.item import Tag
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection, Pool, direct, snapshot
 from pinakes.store.queries import load
 from pinakes.store.vocabulary import Vocabulary, resolve
 from pinakes.view.reading import followed_staleness_s
 
+T = TypeVar("T")
+
 MOST_EPOCHS = 200
-WARM = 4000
-"""Tags whose bitmaps are read when a process starts: nearly all that any first two keys suggest."""
+WARM = 100_000
+"""Tags whose bitmaps are read when a process starts, up to a quarter of its memory; 10 µs a tag of few items."""
 
 WARM_AT_ONCE = 500
 FEW_KEPT = 50
@@ -61,12 +77,20 @@ class Suggested:
     warnings: tuple[str, ...]
 
 
+class _Run(Protocol):
+    """Evaluates a piece of work on bitmaps of one moment. May raise `TermsMissing`."""
+
+    async def __call__(self, work: Callable[[RequestSource], T], /) -> T: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One suggestion on its way, as of `state`."""
+    """One suggestion on its way, as of `state`; `named` finds the tags of numbers."""
 
     connection: Connection
     state: State
+    run: _Run
+    named: Callable[[list[int]], Awaitable[Mapping[int, Tag]]]
     endings: Endings
     text: str
     formula: Formula
@@ -135,9 +159,28 @@ class Suggesting:
         if quick is not None:
             return quick
         async with snapshot(self._pool, timeout_ms) as connection:
-            vocabulary = await self._looked_up(connection, query)
-            found = await self.suggester.suggest(connection, typed, to_formula(query, vocabulary), limit)
+            state = await self._state(connection)
+            vocabulary = await self._meant(connection, query, state)
+            formula = to_formula(query, vocabulary)
+            endings = await self._names.held(connection)
+            found = None
+            if state is not None and endings is not None:
+                run = partial(self._reader.run, connection, state)
+                named = partial(named_now, connection)
+                text = beginning(typed)
+                asked = _Asked(connection, state, run, named, endings, text, formula, limit, timeout_ms / 1000)
+                found = await self._suggested(asked)
+            if found is None:
+                found = await self.suggester.suggest(connection, typed, formula, limit)
         return Suggested(found, vocabulary.warnings)
+
+    async def _state(self, connection: Connection) -> State | None:
+        """The index as of the snapshot, if there is one that is young enough."""
+        try:
+            state = await self._reader.state(connection)
+        except ReadModelNotReady:
+            return None
+        return state if state.age_s <= followed_staleness_s(self._settings) else None
 
     async def _quickly(self, query: GalleryQuery, typed: str, limit: int, timeout_s: float) -> Suggested | None:
         since, followed = self._names.snapshot, self._reader.followed
@@ -151,11 +194,17 @@ class Suggesting:
                 if state is None or rows[0]["renamed"] or state.age_s > followed_staleness_s(self._settings):
                     return None
                 endings = self._names.unchanged(since)
-                vocabulary = self._remembered(query, state)
+                source = RequestSource(self._reader, state)
+                vocabulary = self._remembered(query, state, source)
                 if endings is None or vocabulary is None:
                     return None
-                formula = to_formula(query, vocabulary)
-                asked = _Asked(connection, state, endings, beginning(typed), formula, limit, timeout_s)
+
+                async def at_once(work: Callable[[RequestSource], T]) -> T:
+                    return work(source)
+
+                named = partial(self._reader.names.of, connection)
+                formula, text = to_formula(query, vocabulary), beginning(typed)
+                asked = _Asked(connection, state, at_once, named, endings, text, formula, limit, timeout_s)
                 found = await self._suggested(asked)
             except TimeoutError as error:
                 raise StatementTimeout from error
@@ -164,57 +213,51 @@ class Suggesting:
         return None if found is None else Suggested(found, vocabulary.warnings)
 
     async def _suggested(self, asked: _Asked) -> list[Suggestion] | None:
-        """Raises: TermsMissing."""
-        begun = asked.endings.begun((asked.text,))
-        source = RequestSource(self._reader, asked.state)
-        bounds = evaluate(asked.formula, source)
-        if not bounds.exact:
+        """None where documents have to be looked at. Raises: TermsMissing."""
+        endings, limit = asked.endings, asked.limit
+        begun = endings.begun((asked.text,))
+        few: Mapping[int, int] | None = None
+        if reads_hits(begun, asked.formula):
+            few = self._kept(asked)
+            docs = None if few is not None else await asked.run(partial(few_hits, asked.formula))
+            if docs is not None:
+                few = await self._counted(asked, docs)
+                if few is None:
+                    return None
+        known: dict[int, int] = {}
+        counts = await asked.run(partial(_counts, asked.formula, begun, limit, known, few=few))
+        if counts is None:
             return None
-        hits, few = bounds.possible, None
-        if reads_hits(begun, asked.formula) and len(hits) <= FORWARD_LIMIT:
-            few = self._kept(asked) or await self._counted(asked, list(hits))
-            if few is None:
-                return None
-
-        def counts(begun: Begun, limit: int, without: frozenset[int] = frozenset()) -> Mapping[int, int]:
-            if few is not None:
-                return among(begun, few, without)
-            trial = tried(begun, limit, without)
-            try:
-                tags = next(trial)
-                while True:
-                    tags = trial.send({tag: hits.intersection_cardinality(source.bitmap(f"tag:{tag}")) for tag in tags})
-            except StopIteration as done:
-                return cast("dict[int, int]", done.value)
-
-        limit = asked.limit
-        choices = [Choice(begun, counts(begun, limit), limit, typo=False)]
-        room = limit - len(choices[0].counts)
+        choices = [Choice(begun, counts, limit, typo=False)]
+        room = limit - len(counts)
         if room > 0 and may_be_mistyped(asked.text):
-            nearly = await Held(asked.endings).nearly(asked.text)
-            others = frozenset(begun.tags.tolist())
-            choices.append(Choice(nearly, counts(nearly, room, others), room, typo=True))
+            nearly, others = endings.nearly(asked.text), frozenset(begun.tags.tolist())
+            counts = await asked.run(partial(_counts, asked.formula, nearly, room, known, few=few, without=others))
+            if counts is None:
+                return None
+            choices.append(Choice(nearly, counts, room, typo=True))
         leading = [choice.leading() for choice in choices]
-        tags = await self._reader.names.of(asked.connection, [tag for each in leading for tag in each])
+        tags = await asked.named([tag for each in leading for tag in each])
         return [
             suggestion
             for choice, each in zip(choices, leading, strict=True)
             for suggestion in choice.shown(tags[tag] for tag in each if tag in tags)
         ]
 
-    async def _looked_up(self, connection: Connection, query: GalleryQuery) -> Vocabulary:
+    async def _meant(self, connection: Connection, query: GalleryQuery, state: State | None) -> Vocabulary:
+        """What the names in `query` mean: remembered or looked up."""
         if not query.refs:
             return Vocabulary()
-        try:
-            state = await self._reader.state(connection)
-        except ReadModelNotReady:
-            state = None
+        if state is not None:
+            known = await self._reader.run(connection, state, partial(self._remembered, query, state))
+            if known is not None:
+                return known
         vocabulary = await resolve(connection, query.refs, query.viewer, query.descendants)
         if state is not None and not vocabulary.unsure and not vocabulary.unknown:
             self._meanings.put(_names_in(query), (vocabulary, state.incarnation, state.epoch))
         return vocabulary
 
-    def _remembered(self, query: GalleryQuery, state: State) -> Vocabulary | None:
+    def _remembered(self, query: GalleryQuery, state: State, source: RequestSource) -> Vocabulary | None:
         """What the query's names mean, where they are sure to mean it still. Raises: TermsMissing."""
         if not query.refs:
             return Vocabulary()
@@ -225,7 +268,7 @@ class Suggesting:
         touched = self._reader.touched
         if max(touched.clock("names"), touched.clock("vocabulary")) > epoch:
             return None
-        source, visible = RequestSource(self._reader, state), visible_to(query.viewer)
+        visible = visible_to(query.viewer)
         for meaning in vocabulary.meanings.values():
             if not evaluate(conj((meaning, visible)), source).possible:
                 return None
@@ -264,6 +307,36 @@ class Suggesting:
         few = dict(zip(tags.tolist(), counts.tolist(), strict=True))
         self._few.put(asked.formula, (few, state.incarnation, state.epoch))
         return few
+
+
+def _counts(
+    formula: Formula,
+    begun: Begun,
+    limit: int,
+    known: dict[int, int],
+    source: RequestSource,
+    *,
+    few: Mapping[int, int] | None,
+    without: frozenset[int] = frozenset(),
+) -> Mapping[int, int] | None:
+    """On how many hits the leading tags of `begun` are; None where hits are in doubt.
+
+    Whoever is run again after bitmaps were loaded finds in `known` what was counted by then, of the same state.
+    """
+    if few is not None:
+        return among(begun, few, without)
+    bounds = evaluate(formula, source)
+    if not bounds.exact:
+        return None
+    trial = tried(begun, limit, without)
+    try:
+        tags = next(trial)
+        while True:
+            new = [tag for tag in tags if tag not in known]
+            known.update(tags_among(bounds.possible, new, source))
+            tags = trial.send(known)
+    except StopIteration as done:
+        return cast("dict[int, int]", done.value)
 
 
 def _names_in(query: GalleryQuery) -> tuple[frozenset[Ref], int | None, bool | None]:
