@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from pinakes.bench.report.grids import Grid
-from pinakes.bench.report.markdown import markdown, table
+from pinakes.bench.report.markdown import captioned, markdown, table
+from pinakes.bench.report.slim import grid
 from pinakes.cli.bench_table import tables
 from pinakes.cli.reference import RESULTS
 
@@ -60,3 +61,18 @@ def test_only_the_parts_asked_for_are_shown(results: dict[str, Any]) -> None:
 def test_a_bar_in_a_cell_does_not_end_it() -> None:
     shown = table(Grid("x", "c", ("", "a"), (("n", "this|that"),)))
     assert shown.splitlines() == ["| | a |", "|---|---|", "| `n` | this or that |"]
+
+
+def test_slim_galleries_stand_side_by_side() -> None:
+    results = [orjson.loads((RESULTS / f"slim-{name}.json").read_bytes()) for name in ("1m", "10m")]
+    results[1]["measured"]["wrong"] = 7
+    results[1]["measured"]["scans"][0]["counted"] += 1
+    shown = grid(results)
+    rows = {row[0]: row[1:] for row in shown.rows}
+    assert shown.columns == ("", "1 million", "10 million")
+    assert rows["questions, wrong"] == ("200, 0", "300, 7")
+    assert rows["totals counted, equal"] == ("12, 12", "12, 11")
+    for column, one in enumerate(results):
+        first = float(rows["warm p50, p95, p99"][column].split(",")[0])
+        assert first == pytest.approx(one["measured"]["warm"]["p50"], abs=0.06)
+    assert "| warm p50, p95, p99 |" in captioned(shown, names=False)

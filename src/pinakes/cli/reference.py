@@ -23,7 +23,8 @@ from pinakes import errors
 from pinakes.advise.rules import RULES
 from pinakes.api.metrics import FAMILIES
 from pinakes.api.parameters import FACETS_ONLY, SUGGEST, TAGS, UNIFIED, Parameter
-from pinakes.bench.report.markdown import markdown
+from pinakes.bench.report.markdown import captioned, markdown
+from pinakes.bench.report.slim import grid
 from pinakes.cli.main import COMMANDS, main
 from pinakes.doctor.examine import CHECKS
 from pinakes.doctor.server_settings import LIMITS
@@ -167,10 +168,17 @@ def benchmark(name: str, *only: str) -> str:
     return markdown([orjson.loads((RESULTS / f"{name}.json").read_bytes())], only)
 
 
+def slim(*names: str) -> str:
+    """Slim galleries side by side."""
+    found = grid([orjson.loads((RESULTS / f"slim-{name}.json").read_bytes()) for name in names])
+    return captioned(found, names=False)
+
+
 # Page -> its generated parts.
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "benchmarks.md": {
+        "slim": partial(slim, "1m", "10m", "50m-512mb"),
         "1m-quiet": partial(benchmark, "1m-quiet", "latencies", "ratios"),
         "10m": partial(benchmark, "10m", "latencies", "ratios", "kinds", "sizes"),
         "refresh": partial(benchmark, "refresh", "refreshes"),

@@ -31,15 +31,20 @@ def _parts(results: Sequence[dict[str, Any]], only: Sequence[str]) -> Iterator[s
             for grid in grids(scale):
                 if only and grid.about not in only:
                     continue
-                yield f"{table(grid)}\n\n{grid.caption.capitalize()}."
+                yield captioned(grid)
             for note in notes(scale):
                 yield f"{_marked(note)}."
 
 
-def table(grid: Grid) -> str:
-    """One table; what is wrong is bold."""
+def captioned(grid: Grid, *, names: bool = True) -> str:
+    """The table and below it what its figures are."""
+    return f"{table(grid, names=names)}\n\n{grid.caption[:1].upper()}{grid.caption[1:]}."
+
+
+def table(grid: Grid, *, names: bool = True) -> str:
+    """One table; what is wrong is bold. `names`: whether the first column holds names."""
     lines = [_row(grid.columns), "|" + "---|" * len(grid.columns)]
-    lines += [_row((row[0] and f"`{row[0]}`", *row[1:])) for row in grid.rows]
+    lines += [_row((f"`{row[0]}`" if names and row[0] else row[0], *row[1:])) for row in grid.rows]
     return "\n".join(lines)
 
 
