@@ -178,7 +178,7 @@ def slim(*names: str) -> str:
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "benchmarks.md": {
-        "slim": partial(slim, "1m", "10m", "50m-512mb"),
+        "slim": partial(slim, "1m", "10m", "50m-512mb", "50m"),
         "1m-quiet": partial(benchmark, "1m-quiet", "latencies", "ratios"),
         "10m": partial(benchmark, "10m", "latencies", "ratios", "kinds", "sizes"),
         "refresh": partial(benchmark, "refresh", "refreshes"),
