@@ -28,6 +28,7 @@ from pinakes.bitmap.segments import assemble
 from pinakes.bitmap.source import TermsMissing
 from pinakes.bitmap.terms import BANDS, ORDER_FIELDS, OrderField
 from pinakes.errors import ReadModelNotReady
+from pinakes.index.allocator import keep_freed_memory
 from pinakes.index.codes import filling_of, parse
 from pinakes.index.deltas import parse_deltas, read_deltas
 from pinakes.index.names import TagNames
@@ -80,6 +81,7 @@ class IndexReader:
 
     def __init__(self, memory: int, patience: int | None = None) -> None:
         """`memory`: bytes of decoded bitmaps to keep. `patience`: to begin with, instead of the usual."""
+        keep_freed_memory()
         self.cache = BitmapCache(memory)
         self.touched = Touched()
         self.names = TagNames()
