@@ -28,7 +28,7 @@ async def pinakes(monkeypatch: pytest.MonkeyPatch, settings: Settings, *words: s
     for name in ("database_url", "redis_url", "cursor_secret", "jwt_secret"):
         monkeypatch.setenv(f"PINAKES_{name.upper()}", str(getattr(settings, name)))
     monkeypatch.setenv("PINAKES_CACHE_TIMEOUT_MS", "1000")
-    monkeypatch.setattr("pinakes.cli.common._SIGNALS", ())
+    monkeypatch.setattr("pinakes.cli.common.SIGNALS", ())
     result = await asyncio.to_thread(CliRunner().invoke, main, list(words), None, None, False)
     assert result.exit_code == 0, result.output
     return result.stdout
