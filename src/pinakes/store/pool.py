@@ -106,9 +106,6 @@ class BoundedPool(Pool):
             self.wanted -= 1
 
     async def _have_one(self) -> asyncpg.pool.PoolConnectionProxy[asyncpg.Record]:
-        if self.get_idle_size():
-            # There is nothing to wait for, and a time limit would cost a task of its own.
-            return await self.acquire()
         try:
             return await self.acquire(timeout=self._wait_s)
         except TimeoutError:
