@@ -22,7 +22,8 @@ async def _sql_words(pool: Pool, texts: list[str]) -> list[tuple[str, ...]]:
         " ORDER BY place",
         texts,
     )
-    return [tuple(row["found"].split()) if row["found"].strip(" ") else () for row in rows]
+    # Only a space is between words: split() alone also cuts at U+1680, which is in them.
+    return [tuple(row["found"].strip(" ").split(" ")) if row["found"].strip(" ") else () for row in rows]
 
 
 def _same(texts: list[str], found: list[tuple[str, ...]]) -> None:
@@ -59,6 +60,12 @@ async def test_random_texts(pool: Pool) -> None:
     gathered: list[str] = []
     collect()
     _same(gathered, await _sql_words(pool, gathered))
+
+
+async def test_only_a_space_is_between_words(pool: Pool) -> None:
+    texts = ["\u169b\u1684\u1680\u1691 x", "a\u1680b"]
+    assert await _sql_words(pool, texts) == [("\u169b\u1684\u1680\u1691", "x"), ("a\u1680b",)]
+    _same(texts, await _sql_words(pool, texts))
 
 
 async def test_long_words_are_cut_alike(pool: Pool) -> None:
