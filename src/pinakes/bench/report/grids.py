@@ -146,7 +146,11 @@ def _refreshes(refreshes: dict[str, Any]) -> Grid:
 
 
 def _ms(found: dict[str, float], name: str) -> str:
-    value = found.get(name)
+    return milliseconds(found.get(name))
+
+
+def milliseconds(value: float | None) -> str:
+    """As a table shows them: three digits, whole ones from a hundred on."""
     if value is None:
         return _NONE
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from pinakes.bench.refreshes import projection
+from pinakes.bench.report.grids import milliseconds
 from pinakes.errors import SettingsError
 
 _PAPER = "#fbfaf7"
@@ -34,7 +35,7 @@ def report(results: Sequence[dict[str, Any]]) -> str:
     """
     whole = merged(results)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["ms"] = _ms
+    environment.filters["ms"] = milliseconds
     text = (files("pinakes.bench.report") / "report.html").read_text(encoding="utf-8")
     return environment.from_string(text).render(whole=whole, scales=whole["scales"], drawn=_drawn(whole))
 
@@ -74,9 +75,3 @@ def _drawn(whole: dict[str, Any]) -> dict[str, Any]:
         "sizes": plots.sizes(scales),
         "over_scale": plots.over_scale(scales) if len(scales) > 1 else None,
     }
-
-
-def _ms(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
