@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -25,11 +25,9 @@ from pinakes.bench.workload import load_workload
 from pinakes.bench.writes import RATE
 from pinakes.cli.bench_table import tables
 from pinakes.cli.common import run_async
-from pinakes.embedded import connected
+from pinakes.cli.live import live
 from pinakes.errors import SettingsError
 from pinakes.settings import Settings, load_settings
-from pinakes.store.migrate import migrate, require_head
-from pinakes.store.pool import open_pool
 
 _DEFAULT_ITEMS = 20_000
 
@@ -181,30 +179,15 @@ def _settings(given: dict[str, Any]) -> Settings:
 
 async def _measure(settings: Settings, plan: Plan, folder: Path) -> dict[str, Any]:
     with _shown() as (say, progress):
-        async with _ready(settings, say) as live:
-            return await Measurement(live, plan, folder, say, progress).run()
+        async with live(settings, migrating=True, on_status=say) as found:
+            return await Measurement(found, plan, folder, say, progress).run()
 
 
 async def _measure_slim(settings: Settings, plan: SlimPlan, folder: Path) -> dict[str, Any]:
     with _shown() as (say, progress):
-        async with _ready(settings, say) as live:
-            assert live.database_url is not None
-            return await Slim(live.database_url, plan, folder, say, progress).run()
-
-
-@asynccontextmanager
-async def _ready(settings: Settings, say: Callable[[str], None]) -> AsyncIterator[Settings]:
-    """Settings whose servers answer, with the tables of this version."""
-    async with connected(settings, on_status=say) as live:
-        assert live.database_url is not None
-        if settings.database_url is None:
-            await migrate(live.database_url)
-        pool = await open_pool(live, max_size=1)
-        try:
-            await require_head(pool)
-        finally:
-            await pool.close()
-        yield live
+        async with live(settings, migrating=True, on_status=say) as found:
+            assert found.database_url is not None
+            return await Slim(found.database_url, plan, folder, say, progress).run()
 
 
 def _write_slim(told: dict[str, Any], json_file: Path | None) -> None:

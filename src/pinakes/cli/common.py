@@ -61,7 +61,6 @@ def run_async(work: Coroutine[Any, Any, T], *, exit_code: int | None = None) -> 
     received: list[signal.Signals] = []
 
     async def cancellable() -> T:
-        loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
 
         def interrupt(number: signal.Signals) -> None:
@@ -69,10 +68,7 @@ def run_async(work: Coroutine[Any, Any, T], *, exit_code: int | None = None) -> 
                 task.cancel()
             received.append(number)
 
-        for number in SIGNALS:
-            # nohup ignores SIGHUP and means it; a script ignores SIGINT for what it starts with `&`, out of habit.
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, interrupt, number)
+        on_signals(interrupt)
         return await task
 
     # What it says in the background of a lost server, the next statement says as an error.
@@ -84,6 +80,15 @@ def run_async(work: Coroutine[Any, Any, T], *, exit_code: int | None = None) -> 
         if not received:
             raise
         raise click.exceptions.Exit(128 + received[0] if exit_code is None else exit_code) from None
+
+
+def on_signals(handler: Callable[[signal.Signals], None]) -> None:
+    """Has the running loop call `handler` with each signal that ends a command, in place of any other handler."""
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        # nohup ignores SIGHUP and means it; a script ignores SIGINT for what it starts with `&`, out of habit.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, handler, number)
 
 
 @contextmanager

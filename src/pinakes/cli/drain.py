@@ -9,7 +9,6 @@ they may be started in any way; it is there only where there is a delay.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pinakes.api.health import DRAIN_VARIABLE
-from pinakes.cli.common import SIGNALS, status
+from pinakes.cli.common import on_signals, status
 
 
 class Drain:
@@ -59,10 +58,7 @@ class Drain:
     async def _drain(self, mark: Path, task: asyncio.Future[None]) -> None:
         """Returns after the delay, at the next signal, or when there is nothing left to drain."""
         again = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, again.set)
+        on_signals(lambda _: again.set())
         mark.touch()  # noqa: ASYNC240 - one empty file, on the way out
         status(f"Draining for {self._seconds:g} s, then ending; another signal ends it now")
         second = asyncio.create_task(again.wait())

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 import orjson
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pinakes.cli.common import connection_options, run_async, status
+from pinakes.cli.live import live
 from pinakes.embedded import connected
 from pinakes.index.deltas import DeltaWriter
 from pinakes.settings import Settings
@@ -47,8 +48,8 @@ def _refresh(settings: Settings, as_json: bool) -> None:
     """Bring the read model up to date now, whatever the policy says about when."""
 
     async def body() -> None:
-        async with _live(settings) as live:
-            done = await actions.refresh_now(live, [DeltaWriter()])
+        async with live(settings) as found:
+            done = await actions.refresh_now(found, [DeltaWriter()])
         if as_json:
             click.echo(orjson.dumps(done))
         else:
@@ -67,9 +68,9 @@ def _policy(settings: Settings, name: Policy) -> None:
     """
 
     async def body() -> None:
-        async with _live(settings) as live:
+        async with live(settings) as found:
             with _steps("Switching") as progress:
-                built = await actions.change_policy(live, name, progress)
+                built = await actions.change_policy(found, name, progress)
         kept = "its rows could stay" if built is None else f"{built.items:,} items built, epoch {built.epoch:,}"
         click.echo(f"policy {name}: {kept}")
 
@@ -82,9 +83,9 @@ def _rebuild(settings: Settings) -> None:
     """Build the read model anew beside the one in use, then exchange the two."""
 
     async def body() -> None:
-        async with _live(settings) as live:
+        async with live(settings) as found:
             with _steps("Building") as progress:
-                built = await actions.rebuild(live, progress)
+                built = await actions.rebuild(found, progress)
         click.echo(f"{built.items:,} items built, epoch {built.epoch:,}")
 
     run_async(body())
@@ -100,23 +101,11 @@ def _restored(settings: Settings) -> None:
     """
 
     async def body() -> None:
-        async with _live(settings) as live:
-            epoch = await actions.restored(live)
+        async with live(settings) as found:
+            epoch = await actions.restored(found)
         click.echo("there is no read model yet" if epoch is None else f"a new incarnation begins, epoch {epoch:,}")
 
     run_async(body())
-
-
-@asynccontextmanager
-async def _live(settings: Settings) -> AsyncIterator[Settings]:
-    """Settings whose database answers and has our schema."""
-    async with connected(settings, on_status=status) as live:
-        pool = await open_pool(live, max_size=1)
-        try:
-            await require_head(pool)
-        finally:
-            await pool.close()
-        yield live
 
 
 @contextmanager
@@ -133,12 +122,12 @@ def _steps(what: str) -> Iterator[BuildProgress]:
 
 
 async def _show(settings: Settings, *, as_json: bool) -> None:
-    async with connected(settings, on_status=status) as live:
-        pool = await open_pool(live, max_size=1)
+    async with connected(settings, on_status=status) as reached:
+        pool = await open_pool(reached, max_size=1)
         try:
             await require_head(pool)
             async with pool.acquire() as connection:
-                found = await read_status(connection, live)
+                found = await read_status(connection, reached)
         finally:
             await pool.close()
     click.echo(orjson.dumps(found.as_dict()) if as_json else "\n".join(_lines(found)))
