@@ -172,9 +172,8 @@ class Begun:
         wanted = np.fromiter(tags, np.int64)
         if not len(wanted) or not len(self.tags):
             return []
-        begun = np.zeros(
-            max(int(wanted.max()), int(self.tags.max())) + 1, bool
-        )  # a byte a tag: 20 times a sorted search
+        # A byte a tag: 20 times as quick as a sorted search.
+        begun = np.zeros(max(int(wanted.max()), int(self.tags.max())) + 1, bool)
         begun[self.tags] = True
         found: list[int] = wanted[begun[wanted]].tolist()
         return found

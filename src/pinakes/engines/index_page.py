@@ -25,8 +25,9 @@ from pinakes.query.order import SortValue
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.view.definition import COLUMNS
+from pinakes.view.epoch import with_at
 
-_SQL = load("rows", "pinakes.index.sql")
+_SQL = with_at(load("rows", "pinakes.index.sql"))
 _SHOWN = tuple(column for column in COLUMNS if column not in {"source_type", "tags"})
 _FIELDS = ("source", *_SHOWN, "tags")
 _NAME = attrgetter("name")

@@ -53,15 +53,15 @@ class Held:
     """Names out of the process."""
 
     def __init__(self, endings: Endings) -> None:
-        self._endings = endings
+        self.endings = endings
 
     async def begun(self, text: str) -> Begun:
         """Those that begin with `text`; with an empty one, the most used."""
-        return self._endings.begun((text,))
+        return self.endings.begun((text,))
 
     async def nearly(self, text: str) -> Begun:
         """Those that begin with a text one error away from it."""
-        return self._endings.nearly(text)
+        return self.endings.nearly(text)
 
 
 class Asked:
@@ -135,23 +135,18 @@ class Names:
 
     async def current(self, connection: Connection) -> Known:
         """The names as of the snapshot of `connection`, or a later one."""
-        endings = await self.held(connection)
-        return Asked(connection) if endings is None else Held(endings)
-
-    async def held(self, connection: Connection) -> Endings | None:
-        """The same, if the process has them."""
         if self._endings is not None and self._clock() - self._read_at > KEPT_S:
             self._endings = None
         endings = self._endings and await self._catch_up(connection)
         if endings is None or endings.overgrown:
             self.start()
         if endings is None:
-            return None
+            return Asked(connection)
         if self._few:
             endings.weigh(*await names_read.counts(connection))
         elif self._clock() - self._counted_at > COUNTS_S:
             self._begin("counts of tags", self._count)
-        return endings
+        return Held(endings)
 
     async def _catch_up(self, connection: Connection) -> Endings | None:
         """The endings with what changed; None where that is too much."""

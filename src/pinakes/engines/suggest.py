@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from pinakes.engines.endings import Begun
-from pinakes.engines.names import Names
+from pinakes.engines.names import Known, Names
 from pinakes.engines.overlap import Overlap
 from pinakes.query.formula import Formula, Term, leaves
 from pinakes.query.item import Tag
@@ -60,10 +60,16 @@ class Suggester:
         self._names = names
         self._overlap = overlap
 
-    async def suggest(self, connection: Connection, typed: str, formula: Formula, limit: int) -> list[Suggestion]:
-        """At most `limit` tags for what was `typed`, those on most hits of `formula` first."""
+    async def suggest(
+        self, connection: Connection, typed: str, formula: Formula, limit: int, known: Known | None = None
+    ) -> list[Suggestion]:
+        """At most `limit` tags for what was `typed`, those on most hits of `formula` first.
+
+        `known`: the names of the snapshot of `connection`, where the caller has asked for them already.
+        """
         text = beginning(typed)
-        known = await self._names.current(connection)
+        if known is None:
+            known = await self._names.current(connection)
         begun = await known.begun(text)
         few = await self._overlap.of_few(connection, formula) if reads_hits(begun, formula) else None
         counts = await self._counts(connection, formula, begun, limit, few)

@@ -30,7 +30,7 @@ from pinakes.bitmap.source import TermsMissing
 from pinakes.engines.endings import Begun, Endings
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_overlap import few_hits, tags_among
-from pinakes.engines.names import Names
+from pinakes.engines.names import Held, Names
 from pinakes.engines.names_read import HEADER, SENT
 from pinakes.engines.overlap import Overlap
 from pinakes.engines.suggest import (
@@ -54,7 +54,8 @@ from pinakes.settings import Settings
 from pinakes.store.pool import Connection, Pool, direct, snapshot
 from pinakes.store.queries import load
 from pinakes.store.vocabulary import Vocabulary, resolve
-from pinakes.view.reading import followed_staleness_s
+from pinakes.view.epoch import with_at
+from pinakes.view.reading import followed_staleness_s, require_young
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ WARM_AT_ONCE = 500
 FEW_KEPT = 50
 
 _log = logging.getLogger(__name__)
-_SQL = load("suggest_now", "pinakes.engines.sql")
+_SQL = with_at(load("suggest_now", "pinakes.engines.sql"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,25 +163,26 @@ class Suggesting:
             state = await self._state(connection)
             vocabulary = await self._meant(connection, query, state)
             formula = to_formula(query, vocabulary)
-            endings = await self._names.held(connection)
+            known = await self._names.current(connection)
             found = None
-            if state is not None and endings is not None:
+            if state is not None and isinstance(known, Held):
                 run = partial(self._reader.run, connection, state)
                 named = partial(named_now, connection)
                 text = beginning(typed)
-                asked = _Asked(connection, state, run, named, endings, text, formula, limit, timeout_ms / 1000)
+                asked = _Asked(connection, state, run, named, known.endings, text, formula, limit, timeout_ms / 1000)
                 found = await self._suggested(asked)
             if found is None:
-                found = await self.suggester.suggest(connection, typed, formula, limit)
+                found = await self.suggester.suggest(connection, typed, formula, limit, known)
         return Suggested(found, vocabulary.warnings)
 
     async def _state(self, connection: Connection) -> State | None:
         """The index as of the snapshot, if there is one that is young enough."""
         try:
             state = await self._reader.state(connection)
+            require_young(state.age_s, followed_staleness_s(self._settings))
         except ReadModelNotReady:
             return None
-        return state if state.age_s <= followed_staleness_s(self._settings) else None
+        return state
 
     async def _quickly(self, query: GalleryQuery, typed: str, limit: int, timeout_s: float) -> Suggested | None:
         since, followed = self._names.snapshot, self._reader.followed

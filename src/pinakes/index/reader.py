@@ -38,6 +38,7 @@ from pinakes.index.touched import Touched
 from pinakes.index.work import Work, kind
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.view.epoch import with_at
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ _HEADS = "heads:"
 _NEARBY = 3
 _STATE = ("epoch", "incarnation", "at", "now", "generation", "folded_epoch", "kept_epoch", "docs")
 
-_GENERATIONS = load("generation", "pinakes.index.sql")
+_GENERATIONS = with_at(load("generation", "pinakes.index.sql"))
 _TERMS = load("terms", "pinakes.index.sql")
 
 

@@ -26,9 +26,14 @@ CHANNEL = "pinakes_epoch"
 _SQL = load("epoch", "pinakes.view.sql")
 
 
+def with_at(queries: Mapping[str, str]) -> dict[str, str]:
+    """`queries` with `{at}` replaced by how an epoch's `at` is told."""
+    return {name: sql.replace("{at}", _SQL["at"]) for name, sql in queries.items()}
+
+
 def with_columns(queries: Mapping[str, str]) -> dict[str, str]:
-    """`queries` with `{columns}` replaced by those that `as_epoch` needs."""
-    return {name: sql.replace("{columns}", _SQL["columns"]) for name, sql in queries.items()}
+    """The same, and `{columns}` replaced by those that `as_epoch` needs."""
+    return with_at({name: sql.replace("{columns}", _SQL["columns"]) for name, sql in queries.items()})
 
 
 SQL: Mapping[str, str] = with_columns(_SQL)

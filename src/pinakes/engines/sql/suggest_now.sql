@@ -8,10 +8,7 @@
 SELECT
     epoch.epoch,
     epoch.incarnation::text AS incarnation,
-    CASE
-        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
-        ELSE timestamptz '0001-01-02 00:00:00+00'
-    END AS at,
+    {at} AS at,
     now() AS now,
     epoch.relation = (SELECT to_regclass('unified_content_with_tags')) AS intact,
     generations.generation,

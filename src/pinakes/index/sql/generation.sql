@@ -23,10 +23,7 @@ SELECT to_regclass('unified_content_with_tags') IS NOT NULL
 SELECT
     epoch.epoch,
     epoch.incarnation::text AS incarnation,
-    CASE
-        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
-        ELSE timestamptz '0001-01-02 00:00:00+00'
-    END AS at,
+    {at} AS at,
     now() AS now,
     epoch.policy,
     epoch.relation = to_regclass('unified_content_with_tags') AS intact,

@@ -4,15 +4,20 @@
 -- model was right: it reads as long ago, until the applier says anew, within a second. One second is forgiven,
 -- as the clocks of a primary and of a replica that is read may differ.
 
+-- name: at
+-- purpose: when the read model was last known to be right; `{at}` stands for it in every statement that tells
+-- index: none
+CASE
+        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
+        ELSE timestamptz '0001-01-02 00:00:00+00'
+    END
+
 -- name: columns
 -- purpose: the state of the read model; `{columns}` stands for it in statements that read an epoch
 -- index: none
     epoch.incarnation,
     epoch.epoch,
-    CASE
-        WHEN epoch.at <= clock_timestamp() + interval '1 second' THEN epoch.at
-        ELSE timestamptz '0001-01-02 00:00:00+00'
-    END AS at,
+    {at} AS at,
     epoch.next_doc,
     epoch.policy,
     epoch.configured,
