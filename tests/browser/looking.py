@@ -36,5 +36,6 @@ new PerformanceObserver((list) => {
 
 
 async def expect_address(page: Page, pattern: str) -> None:
-    """Waits until the page is at an address with `pattern` in it."""
+    """Waits until the page is at an address with `pattern` in it, and its script listens to keys."""
     await expect(page).to_have_url(re.compile(pattern))
+    await page.wait_for_load_state()
