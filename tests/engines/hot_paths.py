@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import asyncpg
-
-from pinakes.store.pool import Pool
+from pinakes.store.pool import Connection, Pool
 
 
 @dataclass
@@ -72,7 +70,7 @@ class Plan:
         return [node["Node Type"] for node in self.nodes()]
 
 
-async def plans(connection: asyncpg.Connection[Any], seen: Seen, part: str) -> list[Plan]:
+async def plans(connection: Connection, seen: Seen, part: str) -> list[Plan]:
     """The plans of those statements in which `part` stands."""
     found = []
     for each in seen.logged:

@@ -170,7 +170,7 @@ async def _plans(pool: Pool, engine: EngineName, query: GalleryQuery, settings: 
     async with watched(pool) as seen:
         await service.answer(query, engine=engine)
     async with pool.acquire() as connection:
-        return await plans(connection, seen, part)  # type: ignore[arg-type]
+        return await plans(connection, seen, part)
 
 
 async def test_the_index_reads_its_page_by_document(gallery: Settings, one: Pool, tags: Tags) -> None:
@@ -210,7 +210,7 @@ async def test_bitmaps_are_loaded_by_their_key(gallery: Settings, one: Pool, tag
     async with watched(one) as seen:
         await service.answer(GalleryQuery(tags_all=(tags.frequent, tags.rare)), engine="index")
     async with one.acquire() as connection:
-        for plan in await plans(connection, seen, "term_segment"):  # type: ignore[arg-type]
+        for plan in await plans(connection, seen, "term_segment"):
             assert "term_segment" not in plan.scanned_whole()
             assert "term_segment_pkey" in plan.indexes()
 

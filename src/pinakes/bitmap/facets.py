@@ -1,6 +1,6 @@
 """Facets: the most frequent tags among the hits, with exact counts.
 
-Few hits: the caller reads their tags and `count_forward` counts them. Many hits: `top_tags`
+Few hits: the caller counts their tags and takes the `most` frequent. Many hits: `top_tags`
 intersects tag after tag, those a sample finds frequent first, then by falling item count, which
 bounds what a tag can still reach. It stops, proven complete, when the k-th count is no smaller
 than the next bound; or, when the work allowed is used up, with counts that are exact and a list
@@ -11,7 +11,6 @@ Ties order by tag number, so the same hits always give the same list.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappush, heapreplace, nsmallest
@@ -51,16 +50,8 @@ class Facets:
     intersected: int = 0
 
 
-def count_forward(tag_lists: Iterable[Iterable[int]], limit: int, allowed: frozenset[int] | None = None) -> Facets:
-    """Facets from the tags of every hit; `allowed` restricts them, say to one category."""
-    counter: Counter[int] = Counter()
-    for tags in tag_lists:
-        counter.update(tags)
-    return most(counter, limit, allowed)
-
-
 def most(counted: Mapping[int, int], limit: int, allowed: frozenset[int] | None = None) -> Facets:
-    """Facets from the counts of all tags; `allowed` as above."""
+    """Facets from the counts of all tags; `allowed` restricts them, say to one category."""
     # Of some thousand tags a few dozen are wanted: only these become objects.
     ranked = nsmallest(limit, ((-n, tag) for tag, n in counted.items() if allowed is None or tag in allowed))
     return Facets(tuple(TagCount(tag, -n) for n, tag in ranked), "exact")

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from pinakes.engines.typo import one_error_away
-
-Numbers: TypeAlias = npt.NDArray[np.int64]
+from pinakes.store.sent import Numbers
 
 OVERLAY = 2000
 """Tags changed since the whole was sorted; with more, it is sorted again."""

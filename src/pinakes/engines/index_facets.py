@@ -7,7 +7,6 @@ Only what the viewer may see is counted, because visibility is part of the formu
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
 from random import Random
@@ -24,6 +23,7 @@ from pinakes.query.formula import Formula
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.store.sent import counted
 from pinakes.view.reading import followed_staleness_s, require_young
 
 SMALL_CATEGORY = 2000
@@ -75,9 +75,9 @@ async def facets(
     state = state or await reader.state(connection)
     hits = await engine.hits(connection, state, formula)
     if len(hits) <= FORWARD_LIMIT:
-        counted = await counts_of(connection, list(hits))
-        allowed = None if category is None else await _in_category(connection, list(counted), category)
-        found = most(counted, limit, allowed)
+        counts = await counts_of(connection, list(hits))
+        allowed = None if category is None else await _in_category(connection, list(counts), category)
+        found = most(counts, limit, allowed)
     else:
         found = await _by_intersection(reader, connection, state, hits, limit=limit, category=category)
     shown = {row["id"]: row for row in await connection.fetch(_SQL["tags_shown"], [each.tag for each in found.counts])}
@@ -139,9 +139,4 @@ async def _in_category(connection: Connection, tags: list[int], category: str) -
 
 async def counts_of(connection: Connection, docs: list[int]) -> dict[int, int]:
     """How many of these documents carry each tag."""
-    counted = Counter(tag for tags in await _tags_of(connection, docs) for tag in tags)
-    return dict(counted)
-
-
-async def _tags_of(connection: Connection, docs: list[int]) -> list[list[int]]:
-    return [row["tags"] for row in await connection.fetch(_SQL["tags_of"], docs)] if docs else []
+    return counted(await connection.fetchval(_SQL["tags_of"], docs)) if docs else {}

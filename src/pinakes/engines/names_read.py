@@ -10,16 +10,13 @@ from collections.abc import Collection
 
 import numpy as np
 
-from pinakes.engines.endings import LAST, Endings, Numbers
+from pinakes.engines.endings import LAST, Endings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.store.sent import Numbers, numbers
 
 MOST = 1000
 """Tags read of those with some beginning, the most used."""
-
-# array_send: dimensions, flags, type, length and lower bound; then for each value its size and itself.
-HEADER = 20
-SENT = np.dtype([("size", ">i4"), ("value", ">i4")])
 
 _SQL = load("suggest")
 
@@ -81,11 +78,3 @@ async def counts(connection: Connection) -> tuple[Numbers, Numbers]:
     row = await connection.fetchrow(_SQL["counts"])
     assert row is not None, "an aggregate is always one row"
     return numbers(row["tags"], 4), numbers(row["items"], 8)
-
-
-def numbers(sent: bytes | None, size: int) -> Numbers:
-    """The values of `array_send`, of `size` bytes each."""
-    if sent is None:
-        return np.empty(0, np.int64)
-    values = np.frombuffer(sent, np.dtype([("size", ">i4"), ("value", f">i{size}")]), offset=HEADER)
-    return values["value"].astype(np.int64)

@@ -9,29 +9,24 @@ Names that changed, words of a filter met for the first time and bitmaps that ar
 snapshot; in it the same evaluation runs, and what it misses is loaded. Documents that have to be looked
 at, names not yet loaded and no index leave it to `suggest`.
 
-What a filter's names mean is remembered while no name or place in the hierarchy changed. It also
-depends on which tags the viewer can see on any item; that is asked of the bitmaps each time. The
-tags of few hits, once counted, are kept for the keys that follow.
+What a filter's names mean is remembered (`meanings`), and so are the tags of few hits (`few_tags`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar, cast
 
-import numpy as np
-
 from pinakes.bitmap.evaluate import evaluate
 from pinakes.bitmap.source import TermsMissing
 from pinakes.engines.endings import Begun, Endings
+from pinakes.engines.few_tags import FewTags
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_overlap import few_hits, tags_among
+from pinakes.engines.meanings import Meanings
 from pinakes.engines.names import Held, Names
-from pinakes.engines.names_read import HEADER, SENT
 from pinakes.engines.overlap import Overlap
 from pinakes.engines.suggest import (
     Choice,
@@ -44,11 +39,11 @@ from pinakes.engines.suggest import (
     reads_hits,
     tried,
 )
-from pinakes.errors import PinakesError, ReadModelNotReady, StatementTimeout
+from pinakes.engines.warming import Warming
+from pinakes.errors import ReadModelNotReady, StatementTimeout
 from pinakes.index.reader import RequestSource, State
-from pinakes.index.recent import Recent
-from pinakes.query.formula import And, Formula, Or, Term, conj
-from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
+from pinakes.query.formula import Formula
+from pinakes.query.gallery_query import GalleryQuery, to_formula
 from pinakes.query.item import Tag
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection, Pool, direct, snapshot
@@ -60,13 +55,6 @@ from pinakes.view.reading import followed_staleness_s, require_young
 T = TypeVar("T")
 
 MOST_EPOCHS = 200
-WARM = 100_000
-"""Tags whose bitmaps are read when a process starts, up to a quarter of its memory; 10 µs a tag of few items."""
-
-WARM_AT_ONCE = 500
-FEW_KEPT = 50
-
-_log = logging.getLogger(__name__)
 _SQL = with_at(load("suggest_now", "pinakes.engines.sql"))
 
 
@@ -108,45 +96,21 @@ class Suggesting:
         self._names = names
         self._reader = index.reader
         self._settings = settings
-        self._warming: asyncio.Task[None] | None = None
-        self._meanings: Recent[tuple[frozenset[Ref], int | None, bool | None], tuple[Vocabulary, str, int]] = Recent()
-        self._few: Recent[Formula, tuple[Mapping[int, int], str, int]] = Recent(FEW_KEPT)
+        self._warming = Warming(pool, names, index.reader, settings.statement_timeout_ms)
+        self._meanings = Meanings(index.reader)
+        self._few = FewTags(index.reader)
 
     def start(self) -> None:
         """Begins to read names and the bitmaps of the most used tags, beside the requests."""
-        self._names.start()
-        if self._warming is None:
-            self._warming = asyncio.create_task(self._warm(), name="bitmaps of the most used tags")
+        self._warming.start()
 
     async def settled(self) -> None:
         """Returns when nothing runs beside the requests any more."""
-        await self._names.settled()
-        if self._warming is not None:
-            await asyncio.wait([self._warming])
+        await self._warming.settled()
 
     async def stop(self) -> None:
         """Ends what runs beside the requests."""
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.wait([self._warming])
-        await self._names.stop()
-
-    async def _warm(self) -> None:
-        """Reads what most first keys need, so that nobody's keys wait for it."""
-        await self._names.settled()
-        memory = self._reader.cache
-        try:
-            wanted = self._names.most_used(WARM)
-            for start in range(0, len(wanted), WARM_AT_ONCE):
-                tags = wanted[start : start + WARM_AT_ONCE]
-                async with snapshot(self._pool, self._settings.statement_timeout_ms) as connection:
-                    terms = ["vis:public", *(f"tag:{tag}" for tag in tags)]
-                    state = await self._reader.state(connection)
-                    await self._reader.run(connection, state, partial(RequestSource.require, names=terms))
-                if memory.size > memory.limit // 4:
-                    return
-        except PinakesError as error:
-            _log.info("bitmaps of tags are read as they are asked for: %s", error)
+        await self._warming.stop()
 
     async def suggest(self, query: GalleryQuery, typed: str, limit: int) -> Suggested:
         """At most `limit` tags for what was `typed`, on hits of `query`, those on most of them first.
@@ -197,7 +161,7 @@ class Suggesting:
                     return None
                 endings = self._names.unchanged(since)
                 source = RequestSource(self._reader, state)
-                vocabulary = self._remembered(query, state, source)
+                vocabulary = self._meanings.get(query, state, source)
                 if endings is None or vocabulary is None:
                     return None
 
@@ -220,10 +184,10 @@ class Suggesting:
         begun = endings.begun((asked.text,))
         few: Mapping[int, int] | None = None
         if reads_hits(begun, asked.formula):
-            few = self._kept(asked)
+            few = self._few.get(asked.formula, asked.state)
             docs = None if few is not None else await asked.run(partial(few_hits, asked.formula))
             if docs is not None:
-                few = await self._counted(asked, docs)
+                few = await self._few.counted(asked.connection, asked.formula, docs, asked.state, asked.timeout_s)
                 if few is None:
                     return None
         known: dict[int, int] = {}
@@ -251,64 +215,13 @@ class Suggesting:
         if not query.refs:
             return Vocabulary()
         if state is not None:
-            known = await self._reader.run(connection, state, partial(self._remembered, query, state))
+            known = await self._reader.run(connection, state, partial(self._meanings.get, query, state))
             if known is not None:
                 return known
         vocabulary = await resolve(connection, query.refs, query.viewer, query.descendants)
-        if state is not None and not vocabulary.unsure and not vocabulary.unknown:
-            self._meanings.put(_names_in(query), (vocabulary, state.incarnation, state.epoch))
+        if state is not None:
+            self._meanings.put(query, state, vocabulary)
         return vocabulary
-
-    def _remembered(self, query: GalleryQuery, state: State, source: RequestSource) -> Vocabulary | None:
-        """What the query's names mean, where they are sure to mean it still. Raises: TermsMissing."""
-        if not query.refs:
-            return Vocabulary()
-        known = self._meanings.get(_names_in(query))
-        if known is None or known[1] != state.incarnation:
-            return None
-        vocabulary, _, epoch = known
-        touched = self._reader.touched
-        if max(touched.clock("names"), touched.clock("vocabulary")) > epoch:
-            return None
-        visible = visible_to(query.viewer)
-        for meaning in vocabulary.meanings.values():
-            if not evaluate(conj((meaning, visible)), source).possible:
-                return None
-        return vocabulary
-
-    def _kept(self, asked: _Asked) -> Mapping[int, int] | None:
-        """The tags of the hits as counted earlier, where no hit changed since."""
-        known = self._few.get(asked.formula)
-        if known is None or known[1] != asked.state.incarnation:
-            return None
-        few, _, epoch = known
-        return few if epoch == asked.state.epoch or self._since_touched(asked.formula) <= epoch else None
-
-    def _since_touched(self, formula: Formula) -> int:
-        """An epoch after which no hit was changed: a bound by the clocks of tags and creators, as `cache.bound`."""
-        touched = self._reader.touched
-        match formula:
-            case Term("tag" | "creator"):
-                return touched.clock(str(formula))
-            case And(parts):
-                return min(map(self._since_touched, parts))
-            case Or(parts):
-                return max(map(self._since_touched, parts))
-            case _:
-                return touched.newest
-
-    async def _counted(self, asked: _Asked, docs: list[int]) -> Mapping[int, int] | None:
-        """How many of `docs` carry each tag; None where they are not of the asked state any more."""
-        state = asked.state
-        rows = await asked.connection.fetch(_SQL["tags_of"], docs, timeout=asked.timeout_s)
-        first = rows[0]
-        if not first["intact"] or (first["incarnation"], first["epoch"]) != (state.incarnation, state.epoch):
-            return None
-        sent = b"".join([row["tags"][HEADER:] for row in rows if row["tags"]])
-        tags, counts = np.unique(np.frombuffer(sent, SENT)["value"], return_counts=True)
-        few = dict(zip(tags.tolist(), counts.tolist(), strict=True))
-        self._few.put(asked.formula, (few, state.incarnation, state.epoch))
-        return few
 
 
 def _counts(
@@ -339,8 +252,3 @@ def _counts(
             tags = trial.send(known)
     except StopIteration as done:
         return cast("dict[int, int]", done.value)
-
-
-def _names_in(query: GalleryQuery) -> tuple[frozenset[Ref], int | None, bool | None]:
-    """All that decides what the names in `query` mean."""
-    return query.refs, query.viewer, query.descendants

@@ -17,11 +17,10 @@ import numpy.typing as npt
 from pinakes.bitmap.facets import TagCount
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.store.sent import numbers
 
 TOUCHED = 5000
 
-# array_send: dimensions, flags, type, length and lower bound; then for each value its size and itself.
-_HEADER = 20
 _SQL = load("rows", "pinakes.index.sql")
 
 
@@ -47,7 +46,7 @@ class TagSizes:
         """The sizes as the segments have them."""
         row = await connection.fetchrow(_SQL["tag_sizes"], generation)
         assert row is not None, "an aggregate is always one row"
-        self._tags, self._items = _numbers(row["tags"]), _numbers(row["items"])
+        self._tags, self._items = numbers(row["tags"], 8), numbers(row["items"], 8)
         self._order = np.lexsort((self._tags, -self._items))
         self._generation, self._gained = generation, Counter()
 
@@ -97,11 +96,3 @@ class TagBounds:
 
 def _rank(each: TagCount) -> tuple[int, int]:
     return (-each.count, each.tag)
-
-
-def _numbers(sent: bytes | None) -> npt.NDArray[np.int64]:
-    """The values of `array_send` of bigints."""
-    if sent is None:
-        return np.empty(0, np.int64)
-    values = np.frombuffer(sent, np.dtype([("size", ">i4"), ("value", ">i8")]), offset=_HEADER)
-    return values["value"].astype(np.int64)

@@ -78,7 +78,8 @@ async def put_back(pool: Pool, guard: Connection, on_status: Status, also: Seque
         for row in keys:
             await _add_key(guard, row)
     touched = _touched(row["table_name"] for row in owed)
-    await _spread(pool, guard, [partial(_finish, source, keys, on_status) for source in touched])
+    checks = [partial(_check_keys, source, keys, on_status) for source in touched]
+    await _spread(pool, guard, [*checks, *(partial(_take_statistics, source) for source in touched)])
     return [str(row["object_name"]) for row in owed]
 
 
@@ -118,9 +119,10 @@ async def _add_key(connection: Connection, row: asyncpg.Record) -> None:
         await connection.execute(f'ALTER TABLE {source.tags_table} ADD CONSTRAINT "{name}" {definition} NOT VALID')
 
 
-async def _finish(source: Source, keys: Sequence[asyncpg.Record], on_status: Status, connection: Connection) -> None:
-    """Takes statistics and checks the taggings there are against each key."""
-    await connection.execute(f"ANALYZE {source.table}")
+async def _check_keys(
+    source: Source, keys: Sequence[asyncpg.Record], on_status: Status, connection: Connection
+) -> None:
+    """Checks the taggings there are against each key, then takes their statistics: no two can do that at once."""
     for row in keys:
         if row["table_name"] != source.tags_table:
             continue
@@ -133,6 +135,11 @@ async def _finish(source: Source, keys: Sequence[asyncpg.Record], on_status: Sta
             on_status(f"Removed {removed.split()[-1]} taggings whose item or tag had been deleted meanwhile")
             await _validate(connection, source, row)
     await connection.execute(f"ANALYZE {source.tags_table}")
+
+
+async def _take_statistics(source: Source, connection: Connection) -> None:
+    """Takes statistics of the items, words included: as long as checking their taggings, and beside it."""
+    await connection.execute(f"ANALYZE {source.table}")
 
 
 async def _validate(connection: Connection, source: Source, row: asyncpg.Record) -> None:

@@ -56,13 +56,17 @@ WHERE epoch.policy = 'incremental'
 ORDER BY told.told
 
 -- name: tags_of
--- purpose: the tags of these documents as sent by array_send, a row each, with the epoch they are the state of. One
---          row without tags where there are no documents
+-- purpose: the tags of these documents, as array_send sends them one after the other, with the epoch they are the
+--          state of
 -- index: unified_content_with_tags, doc; one row of epoch
 SELECT
     epoch.epoch,
     epoch.incarnation::text AS incarnation,
     epoch.relation = (SELECT to_regclass('unified_content_with_tags')) AS intact,
-    array_send(stored.tags) AS tags
+    (
+        SELECT string_agg(array_send(stored.tags), ''::bytea)
+        FROM unified_content_with_tags AS stored
+        WHERE stored.doc = ANY ($1::integer[])
+          AND stored.tags <> ARRAY[]::integer[]
+    ) AS tags
 FROM epoch
-LEFT JOIN unified_content_with_tags AS stored ON stored.doc = ANY ($1::integer[])

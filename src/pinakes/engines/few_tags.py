@@ -1,0 +1,57 @@
+"""The tags of few hits, counted at once from the read model and kept for the keys that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pinakes.index.reader import IndexReader, State
+from pinakes.index.recent import Recent
+from pinakes.query.formula import And, Formula, Or, Term
+from pinakes.store.pool import Connection
+from pinakes.store.queries import load
+from pinakes.store.sent import counted
+
+KEPT = 50
+"""Formulas whose hits' tags are kept; 2,000 hits have some thousands of tags, 0.5 MB."""
+
+_SQL = load("suggest_now", "pinakes.engines.sql")
+
+
+class FewTags:
+    """What was counted lately, in one process."""
+
+    def __init__(self, reader: IndexReader) -> None:
+        self._touched = reader.touched
+        self._known: Recent[Formula, tuple[Mapping[int, int], str, int]] = Recent(KEPT)
+
+    def get(self, formula: Formula, state: State) -> Mapping[int, int] | None:
+        """Tag -> hits as counted earlier, where no hit changed since."""
+        known = self._known.get(formula)
+        if known is None or known[1] != state.incarnation:
+            return None
+        few, _, epoch = known
+        return few if epoch == state.epoch or self._since_touched(formula) <= epoch else None
+
+    async def counted(
+        self, connection: Connection, formula: Formula, docs: list[int], state: State, timeout_s: float
+    ) -> Mapping[int, int] | None:
+        """How many of `docs`, the hits of `formula`, carry each tag; None where they are not of that state any more."""
+        row = await connection.fetchrow(_SQL["tags_of"], docs, timeout=timeout_s)
+        assert row is not None, "epoch is one row"
+        if not row["intact"] or (row["incarnation"], row["epoch"]) != (state.incarnation, state.epoch):
+            return None
+        few = counted(row["tags"])
+        self._known.put(formula, (few, state.incarnation, state.epoch))
+        return few
+
+    def _since_touched(self, formula: Formula) -> int:
+        """An epoch after which no hit was changed: a bound by the clocks of tags and creators, as `cache.bound`."""
+        match formula:
+            case Term("tag" | "creator"):
+                return self._touched.clock(str(formula))
+            case And(parts):
+                return min(map(self._since_touched, parts))
+            case Or(parts):
+                return max(map(self._since_touched, parts))
+            case _:
+                return self._touched.newest
