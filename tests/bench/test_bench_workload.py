@@ -10,7 +10,7 @@ import pytest
 
 from pinakes.bench.draw import Ask, draw, placed
 from pinakes.bench.facts import Facts
-from pinakes.bench.workload import KINDS, PLACES, SORTS, VIEWERS, Workload, load_workload
+from pinakes.bench.workload import KINDS, PLACES, SORTS, VIEWERS, Workload, load_workload, shipped
 from pinakes.errors import SettingsError, StoreError
 from pinakes.query.formula import Term, leaves
 
@@ -34,6 +34,18 @@ def test_the_default_workload_names_every_kind_sort_place_and_viewer() -> None:
     assert set(workload.sorts) == set(SORTS)
     assert set(workload.places) == set(PLACES)
     assert set(workload.viewers) == set(VIEWERS)
+
+
+def test_every_workload_that_is_shipped_can_be_asked_for_by_name() -> None:
+    assert shipped() == ["default", "tags"]
+    for name in shipped():
+        assert load_workload(name).name == name
+        assert len(_drawn(load_workload(name), 40)) == 40
+
+
+def test_the_workload_of_tags_asks_for_one_to_eight_of_them() -> None:
+    asked = _drawn(load_workload("tags"), 300)
+    assert {len(ask.query.tags_all + ask.query.tags_any + ask.query.tags_none) for ask in asked} == set(range(1, 9))
 
 
 def test_one_seed_draws_the_same_questions_and_another_does_not() -> None:
@@ -131,7 +143,7 @@ anonymous = 1
 def test_a_file_may_say_everything(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("page-size = 7\ndraw-tags-by = 'uniform'\n" + WHOLE)
-    workload = load_workload(file)
+    workload = load_workload(str(file))
     assert (workload.name, workload.page_size, workload.draw_tags_by) == ("mine", 7, "uniform")
     assert workload.kinds == {"single": 1.0}
 
@@ -155,9 +167,9 @@ def test_a_wrong_file_is_refused_by_name(text: str, says: str, tmp_path: Path) -
     file = tmp_path / "wrong.toml"
     file.write_text(text)
     with pytest.raises(SettingsError, match=says):
-        load_workload(file)
+        load_workload(str(file))
 
 
 def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
-        load_workload(tmp_path / "absent.toml")
+        load_workload(str(tmp_path / "absent.toml"))

@@ -1,6 +1,6 @@
 """Workloads: which questions a measurement asks, how often each kind, and for whom.
 
-A workload is a TOML file; `workloads/default.toml` is the one used when none is named. Numbers are
+A workload is a TOML file; of those in `workloads`, `default` is used when none is named. Numbers are
 weights: only their proportions matter, and 0 leaves a kind out.
 
     page-size = 25
@@ -76,19 +76,27 @@ class Workload:
         return {"name": self.name, "page_size": self.page_size, "draw_tags_by": self.draw_tags_by, **weights}
 
 
-def load_workload(path: Path | None = None) -> Workload:
-    """The workload in `path`, or the default one.
+def shipped() -> list[str]:
+    """The names of the workloads that come with Pinakes."""
+    found = files("pinakes.bench.workloads").iterdir()
+    return sorted(each.name.removesuffix(".toml") for each in found if each.name.endswith(".toml"))
+
+
+def load_workload(named: str = "default") -> Workload:
+    """The workload that comes under this name, or the one in a file.
 
     Raises:
         SettingsError: it cannot be read, or names something no workload has.
     """
-    if path is None:
-        text = (files("pinakes.bench.workloads") / "default.toml").read_text(encoding="utf-8")
-        return _parse("default", text)
+    if named in shipped():
+        return _parse(named, (files("pinakes.bench.workloads") / f"{named}.toml").read_text(encoding="utf-8"))
+    path = Path(named)
     try:
         return _parse(path.stem, path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+        raise SettingsError(
+            f"Workload {path} cannot be read: {error.strerror}; {' and '.join(shipped())} come with Pinakes"
+        ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 text") from error
 

@@ -80,7 +80,13 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--slim", is_flag=True, help="Fill the read model alone, short texts; engine `index` only, one size.")
 @click.option("--engines", type=_Names(ENGINES), default=ENGINES, help=f"Of {', '.join(ENGINES)}.  [default: all]")
 @click.option("--peers", type=_Names(PEERS), default=PEERS, help=f"Of {', '.join(PEERS)}, or none.")
-@click.option("--workload", "workload_file", type=_EXISTING, help="TOML file that says what is asked.")
+@click.option(
+    "--workload",
+    metavar="NAME|FILE",
+    default="default",
+    show_default=True,
+    help="What is asked: default, tags, or a TOML file.",
+)
 @click.option("--queries", type=click.IntRange(1), default=200, show_default=True, help="Questions drawn.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Warm rounds over them.")
 @click.option("--cold", type=click.IntRange(0), default=30, show_default=True, help="Questions also asked cold.")
@@ -142,7 +148,7 @@ def command(**given: Any) -> None:
         _write_slim(run_async(_measure_slim(_settings(given), slim, given["folder"])), given["json_file"])
         return
     plan = Plan(
-        workload=load_workload(given["workload_file"]),
+        workload=load_workload(given["workload"]),
         items=sizes,
         files=given["files"],
         law=Law(

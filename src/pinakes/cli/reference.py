@@ -179,7 +179,9 @@ GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"settings": settings_table, "commands": command_reference},
     "benchmarks.md": {
         "slim": partial(slim, "1m", "10m", "50m-512mb", "50m"),
-        "1m-quiet": partial(benchmark, "1m-quiet", "latencies", "ratios"),
+        "1m": partial(benchmark, "1m", "latencies", "ratios", "kinds", "sizes"),
+        "100k": partial(benchmark, "100k", "latencies", "ratios", "sizes"),
+        "writes": partial(benchmark, "100k", "writes"),
         "10m": partial(benchmark, "10m", "latencies", "ratios", "kinds", "sizes"),
         "refresh": partial(benchmark, "refresh", "refreshes"),
     },

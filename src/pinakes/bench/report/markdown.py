@@ -32,7 +32,7 @@ def _parts(results: Sequence[dict[str, Any]], only: Sequence[str]) -> Iterator[s
                 if only and grid.about not in only:
                     continue
                 yield captioned(grid)
-            for note in notes(scale):
+            for note in notes(scale) if not only or "latencies" in only else ():
                 yield f"{_marked(note)}."
 
 
