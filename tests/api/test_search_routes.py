@@ -52,7 +52,7 @@ async def test_mine_is_the_callers(client: httpx.AsyncClient, token: Tokens) -> 
 @pytest.mark.parametrize("path", [UNIFIED, f"{UNIFIED}/histogram", f"{UNIFIED}/related"])
 async def test_a_wrong_q_says_where_what_and_what_else(client: httpx.AsyncClient, path: str) -> None:
     problem = assert_problem(await client.get(path, params={"q": "sea scroe:>1"}), 400, "PK106")
-    assert (problem["position"], problem["suggestion"], problem["parameter"]) == (4, "score:>1", "q")
+    assert (problem["position"], problem["suggestion"], problem["parameter"]) == (4, "sea score:>1", "q")
     assert "score:" in problem["expected"]  # type: ignore[operator]
 
 

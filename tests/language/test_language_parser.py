@@ -99,24 +99,30 @@ WRONG: list[tuple[str, int, str, str | None]] = [
     ("a - b", 2, "a condition", None),
     ("a or", 4, "a condition", "a"),
     ("()", 1, "a condition", None),
-    ("score:abc", 6, "a number such as 0.5, >=0.5 or 0.5..0.7", None),
-    ("score:", 6, "a number such as 0.5, >=0.5 or 0.5..0.7", None),
+    ("score:abc", 6, "a number such as 0.5, >=0.5 or 0.5..0.7", "score:>=0.7"),
+    ("score:", 6, "a number such as 0.5, >=0.5 or 0.5..0.7", "score:>=0.7"),
     ("score:1e999", 6, "a finite number", None),
-    ("score:2..1", 6, "low..high", "1..2"),
-    ("sea scroe:>1", 4, "score:", "score:>1"),
+    ("score:2..1 sea", 6, "low..high", "score:1..2 sea"),
+    ("sea scroe:>1 rain", 4, "score:", "sea score:>1 rain"),
+    ("scroe:", 0, "score:", "score:>=0.7"),
+    ("user: sea", 0, "by:", None),
     ("date:2024", 0, "created:", "created:2024"),
     ("user:ada", 0, "by:", "by:ada"),
     ("sort:title", 0, "order:", "order:title"),
-    ("minee: x", 0, "mine:", "mine:"),
+    ("mine:yes sea", 0, "mine:", "mine: sea"),
+    ("minee: x", 0, "mine:", "mine: x"),
     ("created:2023-02-30", 8, "a year, month, day", None),
-    ("created:2024..2023", 8, "low..high", "2023..2024"),
-    ("tags:x", 5, "a count", None),
+    ("created:2024..2023", 8, "low..high", "created:2023..2024"),
+    ("sea tags:>x rain", 9, "a count", "sea tags:>5 rain"),
     ("type:IMAGE", 5, "a type of content", "type:image"),
-    ("source:manual", 7, "regular", None),
+    ("source:manual", 7, "regular", "source:regular"),
+    ("sea source:Atuo", 11, "regular", "sea source:auto"),
+    ("source:museum", 7, "regular", None),
     ("order:size", 6, "created, updated", None),
+    ("order:newest sea", 6, "created, updated", "order:created sea"),
     ("(order:title)", 1, "order:", None),
     ("order:title order:created", 18, "one order:", None),
-    ("*", 0, "letters and *", "tags:>0"),
+    ("sea *", 4, "letters and *", "sea tags:>0"),
     ("tag:", 4, "a name", None),
     ('tag:" "', 4, "a name of 1", None),
     ("a \0", 2, "text without U+0000", None),
@@ -134,6 +140,60 @@ def test_an_error_says_where_and_what_was_expected(
     assert extra["position"] == position
     assert any(told.startswith(there) for told in extra["expected"]), extra
     assert suggestion is None or extra["suggestion"] == suggestion
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("score:0,7", "score:0.7"),
+        ("score:>70%", "score:>0.7"),
+        ("score:=>0.5", "score:>=0.5"),
+        ("score:==1", "score:1"),
+        ("score:0.5-0.7", "score:0.5..0.7"),
+        ("score:0.7+", "score:>=0.7"),
+        ("score:<bad", "score:<0.7"),
+        ("-(score:high sea)", "-(score:>=0.7 sea)"),
+        ("tags:5-9", "tags:5..9"),
+        ("tags:5to9", "tags:5..9"),
+        ("tags:10+ sea", "tags:>=10 sea"),
+        ("tags:many", "tags:>5"),
+        ("created:2023/06/01", "created:2023-06-01"),
+        ("created:2023.06", "created:2023-06"),
+        ("created:2022-2023", "created:2022..2023"),
+        ("created:2020+", "created:>=2020"),
+        ("updated:<yesterday", "updated:<2024"),
+        ("created:", "created:2024"),
+        ("type:", "type:image"),
+        ("order: sea", "order:created sea"),
+        ('score:"0.7" sea', "score:0.7 sea"),
+        ("score: high", "score:>=0.7 high"),
+    ],
+)
+def test_a_value_written_as_elsewhere_is_suggested_as_it_is_written_here(typed: str, meant: str) -> None:
+    with pytest.raises(QuerySyntax) as raised:
+        parse(typed)
+    assert raised.value.extra["suggestion"] == meant
+    parse(meant)
+
+
+@given(st.integers(0, 2**63), st.sampled_from(["score:", "tags:", "created:", "updated:"]), st.text(max_size=8))
+def test_a_suggested_value_can_be_asked_wherever_it_stands(seed: int, field: str, value: str) -> None:
+    before, after = (str(asked.leaf(Random(seed + place))) for place in range(2))
+    piece = "".join(character for character in value if character not in '()"\0' and not character.isspace())
+    try:
+        parse(f"{before} {field}{piece} {after}")
+    except QuerySyntax as error:
+        meant = error.extra["suggestion"]
+        assert meant is None or (meant.startswith(before) and meant.endswith(after))
+        if meant is not None and field in {"score:", "tags:"}:  # a month may have too few days
+            parse(meant)
+
+
+def test_an_order_in_brackets_is_told_to_stand_outside() -> None:
+    with pytest.raises(QuerySyntax) as raised:
+        parse("(sea order:title)")
+    assert (raised.value.extra["position"], raised.value.extra["suggestion"]) == (5, "(sea) order:title")
+    assert "outside of brackets" in raised.value.advice
 
 
 def test_there_is_no_limit_on_tags_below_the_ceilings() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pinakes.query.language.grammar import FIELDS, FLAGS
+from pinakes.query.language.values import EXAMPLES, one_apart, repaired
 
 _WORDS: dict[str, str] = {
     "WORD": "a word",
@@ -20,8 +22,9 @@ _WORDS: dict[str, str] = {
     "_OR": "or",
     "$END": "the end",
 }
-_ORDERS = ("created", "updated", "quality", "title")
 _CONDITION = {"WORD", "QUOTED", "LPAR"}
+_ORDER = re.compile(r'(order|asc|desc):[^\s()"]*', re.IGNORECASE)
+_PIECE = re.compile(r'"[^\s()"]*"|[^\s()"]+')
 
 _SYNONYMS = {
     "date": "created",
@@ -39,6 +42,15 @@ _SYNONYMS = {
     "tagcount": "tags",
 }
 
+_VALUES = {
+    "score": "NUMBERS",
+    "tags": "COUNTS",
+    "created": "MOMENTS",
+    "updated": "MOMENTS",
+    "type": "KIND",
+    "order": "SORT",
+}
+
 
 def expected(terminals: Iterable[str]) -> list[str]:
     """The terminals that fit, in a few words; the many ways to begin a condition count as one."""
@@ -51,6 +63,15 @@ def expected(terminals: Iterable[str]) -> list[str]:
     return told or ["something else"]
 
 
+def with_value(field: str, value: str) -> str | None:
+    """`field` with `value`, or with an example of one where there is none; None where no example would help."""
+    if field in FLAGS:
+        return f"{field}:"
+    terminal = _VALUES.get(field)
+    value = value or EXAMPLES.get(terminal or "", "")
+    return f"{field}:{value}" if value else None
+
+
 def misspelled(name: str) -> str | None:
     """The field or flag that `name` was probably meant to be, or None where it may be a tag's own prefix."""
     lowered = name.lower()
@@ -59,13 +80,18 @@ def misspelled(name: str) -> str | None:
         return lowered
     if lowered in _SYNONYMS:
         return _SYNONYMS[lowered]
-    near = [each for each in known if len(each) > 3 and _one_apart(lowered, each)]
+    near = [each for each in known if len(each) > 3 and one_apart(lowered, each)]
     return near[0] if near else None
 
 
 def suggestion(text: str, position: int, accepted: set[str]) -> tuple[str | None, str | None]:
     """A hint, and the query that may have been meant."""
     rest = text[position:]
+    for terminal in accepted & EXAMPLES.keys():
+        return _with_other_value(terminal, text[:position], rest)
+    if ordered := _ORDER.match(rest):
+        without = text[:position].rstrip() + rest[ordered.end() :]
+        return f"{ordered[1].lower()}: stands outside of brackets.", f"{without} {ordered[0]}"
     if rest.startswith('"'):
         return "A quotation mark is not closed.", f'{text}"'
     if rest.startswith(("-", "~")):
@@ -74,26 +100,18 @@ def suggestion(text: str, position: int, accepted: set[str]) -> tuple[str | None
         return "This bracket closes nothing.", (text[:position] + text[position + 1 :]).strip()
     if not rest and "RPAR" in accepted:
         return "A bracket is not closed.", f"{text})"
-    if "KIND" in accepted and rest != rest.lower():
-        return "Types of content are written in small letters.", text[:position] + rest.lower()
-    if "SORT" in accepted and (order := _nearest(rest.split(" ")[0].lower())) is not None:
-        return None, text[:position] + order + rest[len(rest.split(" ")[0]) :]
     shorter = text.rstrip().removesuffix("|")
     if not rest and (shorter != text.rstrip() or text.rstrip().lower().endswith(" or")):
         return "Nothing follows this or.", (shorter if shorter != text.rstrip() else shorter[:-3]).rstrip()
     return None, None
 
 
-def _nearest(given: str) -> str | None:
-    """The order that `given` was probably meant to be."""
-    return next((each for each in _ORDERS if _one_apart(given, each)), None)
-
-
-def _one_apart(given: str, known: str) -> bool:
-    """Whether one letter more, less or other, or two exchanged, makes `known` of `given`."""
-    if abs(len(given) - len(known)) > 1:
-        return False
-    at = next((i for i, (a, b) in enumerate(zip(given, known, strict=False)) if a != b), min(len(given), len(known)))
-    rests = ((given[at + 1 :], known[at + 1 :]), (given[at + 1 :], known[at:]), (given[at:], known[at + 1 :]))
-    exchanged = given[at : at + 2] == known[at : at + 2][::-1] and given[at + 2 :] == known[at + 2 :]
-    return exchanged or any(a == b for a, b in rests)
+def _with_other_value(terminal: str, before: str, rest: str) -> tuple[str | None, str | None]:
+    """The hint and the query where `rest` begins with a value that does not fit, or with none."""
+    if before != before.rstrip():
+        return None, f"{before.rstrip()}{EXAMPLES[terminal]} {rest}".rstrip()
+    piece = _PIECE.match(rest)
+    given = piece[0] if piece else ""
+    small = "Types of content are written in small letters." if terminal == "KIND" and given else None
+    instead = repaired(terminal, given.strip('"'))
+    return small, None if instead is None else before + instead + rest[len(given) :]

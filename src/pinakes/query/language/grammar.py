@@ -6,6 +6,9 @@ matter of grammar: that is asked when the query is given its meaning.
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 FIELDS = ("tag", "by", "type", "source", "score", "created", "updated", "tags", "order")
 """Names that take a value, as `score:>0.5`."""
 
@@ -88,3 +91,11 @@ def spelled_out() -> str:
         rule, rest = tail.split("\n", 1)
         text = f"{head}{line}{rule.replace(letter, pattern)}\n{rest}"
     return text
+
+
+@cache
+def values(terminal: str) -> re.Pattern[str]:
+    """What a terminal of one line takes, whole."""
+    line = re.search(rf"^{terminal}\.2: /(.*)/i?$", spelled_out(), re.MULTILINE)
+    assert line is not None, f"the grammar has no terminal {terminal}"
+    return re.compile(line[1], re.IGNORECASE)
