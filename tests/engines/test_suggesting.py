@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from engines.hot_paths import watched
+from pinakes.engines import index_overlap
 from pinakes.engines import names as held
 from pinakes.engines import suggest as suggesting
 from pinakes.engines.names import Names
@@ -113,6 +114,8 @@ async def test_at_every_epoch_suggestions_are_what_the_tables_say(
         if rng.random() < 0.1:
             await fold(site.keeper)  # type: ignore[arg-type]
         monkeypatch.setattr(suggesting, "MANY", rng.choice((0, 100)))
+        monkeypatch.setattr(index_overlap, "SAMPLED", rng.randrange(1, 4))
+        monkeypatch.setattr(index_overlap, "WHOLE", rng.choice((3, 600)))
         for _ in range(6):
             asked: dict[str, object] = {"viewer": rng.choice((None, 1, 2))}
             if rng.random() < 0.6:
@@ -168,3 +171,17 @@ async def test_a_tag_whose_items_became_private_is_suggested_to_their_creator_on
     for viewer, hits in ((None, 0), (1, 0), (2, 5)):
         assert [each.count for each in await site.said("sec", viewer=viewer)] == ([hits] if hits else [])
         assert bool(await site.said("tag", tags_all=(6,), viewer=viewer)) is bool(hits)
+
+
+async def test_tags_that_are_on_no_item_are_not_looked_for_in_the_index_until_they_are(site: Site) -> None:
+    await site.pool.execute("INSERT INTO tags (id, name) SELECT n, 'nowhere ' || n FROM generate_series(101, 120) AS n")
+    await site.said("nowhere")
+    async with watched(site.pool) as seen:
+        assert await site.said("nowh") == []
+    assert not any("term_segment" in text for text in seen.texts), seen.texts
+    await site.change("INSERT INTO content_tags VALUES (1, 4, 105)")
+    assert [(each.tag.id, each.count) for each in await site.said("nowh")] == [(105, 1)]
+    for _ in range(2):
+        await fold(site.keeper)  # type: ignore[arg-type]
+        await site.change("INSERT INTO content_tags VALUES (1, 5, 105) ON CONFLICT DO NOTHING")
+        assert [(each.tag.id, each.count) for each in await site.said("nowh")] == [(105, 2)]

@@ -116,6 +116,10 @@ class BitmapCache:
                 del self._log[term]
         self.floor = max(self.floor, folded)
 
+    def is_changed(self, term: str) -> bool:
+        """Whether one of the deltas held is about `term`."""
+        return term in self._log
+
     def gained(self, prefix: str, until: int | None = None) -> dict[str, int]:
         """For terms that begin with `prefix`, how many documents at most they gained by the deltas held.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from pyroaring import BitMap
@@ -12,7 +13,7 @@ from pinakes.bitmap.evaluate import evaluate
 from pinakes.bitmap.facets import FORWARD_LIMIT
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import counts_of, facets
-from pinakes.engines.overlap import Among, Overlap
+from pinakes.engines.overlap import SAMPLED, WHOLE, Among, Overlap, Sample
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import RequestSource, State
 from pinakes.query.formula import Formula
@@ -44,16 +45,16 @@ class IndexOverlap:
                 raise
             return await self._otherwise.of(connection, formula, tags)
 
-    async def of_few(self, connection: Connection, formula: Formula) -> Mapping[int, int] | None:
-        """How many hits carry each tag, where they are `FORWARD_LIMIT` at most."""
+    async def sample(self, connection: Connection, formula: Formula) -> Sample | None:
+        """The tags of all hits or, beyond `WHOLE`, of `SAMPLED`; None where some are in doubt."""
         try:
             state = await self._state(connection)
         except ReadModelNotReady:
             if self._otherwise is None:
                 raise
-            return await self._otherwise.of_few(connection, formula)
-        docs = await self._engine.reader.run(connection, state, partial(few_hits, formula))
-        return None if docs is None else await counts_of(connection, docs)
+            return await self._otherwise.sample(connection, formula)
+        some = await self._engine.reader.run(connection, state, partial(some_hits, formula))
+        return None if some is None else Sample(await counts_of(connection, some.docs), some.whole)
 
     async def among(self, connection: Connection, formula: Formula) -> Among:
         """How many hits there are, and how many of them carry which tags."""
@@ -90,14 +91,29 @@ class IndexOverlap:
         return state
 
 
-def few_hits(formula: Formula, source: RequestSource) -> list[int] | None:
-    """The documents hit, where they are `FORWARD_LIMIT` at most and none is in doubt."""
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Some of the documents hit. `whole`: all of them."""
+
+    docs: list[int]
+    whole: bool
+
+
+def some_hits(formula: Formula, source: RequestSource) -> Hits | None:
+    """All documents hit or, of more than `WHOLE`, `SAMPLED` from all over the gallery; None where some are in doubt."""
     bounds = evaluate(formula, source)
-    return list(bounds.possible) if bounds.exact and len(bounds.possible) <= FORWARD_LIMIT else None
+    if not bounds.exact:
+        return None
+    hits, count = bounds.possible, len(bounds.possible)
+    if count <= WHOLE:
+        return Hits(list(hits), whole=True)
+    return Hits([hits[place * count // SAMPLED] for place in range(SAMPLED)], whole=False)
 
 
 def tags_among(hits: BitMap, tags: Sequence[int], source: RequestSource) -> Counter[int]:
     """How many of `hits` carry each of `tags`."""
-    names = {tag: f"tag:{tag}" for tag in tags}
+    unused = source.unused(tags)
+    names = {tag: f"tag:{tag}" for tag in tags if tag not in unused}
     source.require(names.values())
-    return Counter({tag: hits.intersection_cardinality(source.bitmap(name)) for tag, name in names.items()})
+    counts = {tag: hits.intersection_cardinality(source.bitmap(name)) for tag, name in names.items()}
+    return Counter(dict.fromkeys(unused, 0) | counts)

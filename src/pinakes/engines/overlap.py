@@ -22,6 +22,12 @@ from pinakes.store.queries import for_source, load
 SQL = load("insight", "pinakes.engines.sql")
 
 
+WHOLE = 600
+"""Up to so many hits the tags of all are read: 4 to 8 µs each, with a dozen tags."""
+
+SAMPLED = 250
+"""Of more hits, the tags of so many: one that every fiftieth has is nearly sure to be among them (1 - e^-5)."""
+
 Hits: TypeAlias = Callable[[Compiler, Formula, str], str]
 """(values, formula, sort field) -> a statement for all hits as rows (id, source, key)."""
 
@@ -35,6 +41,14 @@ class Among:
     rest: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """On how many of some hits each tag is. `whole`: they are all hits."""
+
+    tags: Mapping[int, int]
+    whole: bool
+
+
 class Overlap(Protocol):
     """Counts tags among hits, in the snapshot of `connection`."""
 
@@ -42,8 +56,8 @@ class Overlap(Protocol):
         """How many hits of `formula` carry each of `tags`."""
         ...
 
-    async def of_few(self, connection: Connection, formula: Formula) -> Mapping[int, int] | None:
-        """How many hits carry each tag, where the hits are so few that this is quick; None where they are not."""
+    async def sample(self, connection: Connection, formula: Formula) -> Sample | None:
+        """The tags of all hits or, beyond `WHOLE`, of `SAMPLED`; None where hits are not quick to find."""
         ...
 
     async def among(self, connection: Connection, formula: Formula) -> Among:
@@ -65,7 +79,7 @@ class TableOverlap:
             _add(counted, await connection.fetch(sql, *compiler.values))
         return counted
 
-    async def of_few(self, connection: Connection, formula: Formula) -> Mapping[int, int] | None:
+    async def sample(self, connection: Connection, formula: Formula) -> Sample | None:
         """Never quick enough: how many hits there are is not known before they are collected."""
         return None
 

@@ -6,18 +6,20 @@ few, those one typing error away are added: one letter more, less, other, or two
 Which names begin so, the process knows (`names`). Candidates are tried by falling weight, until no
 other can come into the list or `MOST_TRIED` were tried; weights include everybody's private items,
 are never shown and decide no order. Tags of which nothing is left are left out. Where many names begin
-so and a filter leaves few hits, the tags of these hits are counted at once instead.
+so within a filter, a sample of its hits is looked at first: the tags of few hits are counted so and none is
+tried, and of many hits those tags are tried first that the sample has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
+from heapq import nlargest
 from typing import cast
 
 from pinakes.engines.endings import Begun
 from pinakes.engines.names import Known, Names
-from pinakes.engines.overlap import Overlap
+from pinakes.engines.overlap import Overlap, Sample
 from pinakes.query.formula import Formula, Term, leaves
 from pinakes.query.item import Tag
 from pinakes.query.text import words
@@ -32,8 +34,14 @@ SHORTEST_TYPO, LONGEST_TYPO = 4, 24
 MOST_TRIED = 1000
 """Tags counted for one list of suggestions; a filter that leaves nothing of so many is told nothing."""
 
+MOST_AFTER_SAMPLE = 250
+"""Tags counted by falling weight after those that a sample of the hits has, where the list is full by then."""
+
 MANY = 100
 """So many tags at most are counted at once, whatever their weight."""
+
+LIKELY = 4
+"""Tags tried because a sample has them: so many times as are listed."""
 
 _SQL = load("suggest")
 
@@ -71,12 +79,12 @@ class Suggester:
         if known is None:
             known = await self._names.current(connection)
         begun = await known.begun(text)
-        few = await self._overlap.of_few(connection, formula) if reads_hits(begun, formula) else None
-        counts = await self._counts(connection, formula, begun, limit, few)
+        sample = await self._overlap.sample(connection, formula) if samples_hits(begun, formula) else None
+        counts = await self._counts(connection, formula, begun, limit, sample)
         found = await _listed(connection, Choice(begun, counts, limit, typo=False))
         if len(found) < limit and may_be_mistyped(text):
             nearly, room = await known.nearly(text), limit - len(found)
-            counts = await self._counts(connection, formula, nearly, room, few, without=set(begun.tags.tolist()))
+            counts = await self._counts(connection, formula, nearly, room, sample, without=set(begun.tags.tolist()))
             found += await _listed(connection, Choice(nearly, counts, room, typo=True))
         return found
 
@@ -86,13 +94,13 @@ class Suggester:
         formula: Formula,
         begun: Begun,
         limit: int,
-        few: Mapping[int, int] | None,
+        sample: Sample | None,
         *,
         without: Collection[int] = (),
     ) -> Mapping[int, int]:
-        if few is not None:
-            return among(begun, few, without)
-        trial = tried(begun, limit, without)
+        if sample is not None and sample.whole:
+            return among(begun, sample.tags, without)
+        trial = tried(begun, limit, without, sample)
         try:
             tags = next(trial)
             while True:
@@ -133,29 +141,35 @@ def may_be_mistyped(text: str) -> bool:
     return SHORTEST_TYPO <= len(text) <= LONGEST_TYPO
 
 
-def reads_hits(begun: Begun, formula: Formula) -> bool:
-    """Whether the tags of few hits are counted at once, not tag after tag: many begin so, and there is a filter."""
+def samples_hits(begun: Begun, formula: Formula) -> bool:
+    """Whether some hits are looked at before tags are tried: many begin so, and there is a filter."""
     return len(begun.tags) > MANY and any(
         not isinstance(leaf, Term) or leaf.field not in {"vis", "creator"} for leaf in leaves(formula)
     )
 
 
-def among(begun: Begun, few: Mapping[int, int], without: Collection[int] = ()) -> Mapping[int, int]:
-    """Those of `few`, tag -> hits, that were begun."""
+def among(begun: Begun, counts: Mapping[int, int], without: Collection[int] = ()) -> Mapping[int, int]:
+    """Those of `counts`, tag -> hits, that were begun."""
     if begun.everything:
-        return few
-    return {tag: few[tag] for tag in begun.both(few) if tag not in without}
+        return counts
+    return {tag: counts[tag] for tag in begun.both(counts) if tag not in without}
 
 
 def tried(
-    begun: Begun, limit: int, without: Collection[int] = ()
+    begun: Begun, limit: int, without: Collection[int] = (), sample: Sample | None = None
 ) -> Generator[list[int], Mapping[int, int], dict[int, int]]:
     """Asks with lists of tags for their hits; returns tag -> hits for at least the `limit` tags on most."""
     found: dict[int, int] = {}
+    if sample is not None and (likely := among(begun, sample.tags, without)):
+        counts = yield nlargest(LIKELY * limit, likely, key=lambda tag: (likely[tag], -tag))
+        found |= {tag: counts[tag] for tag in likely if counts.get(tag)}
+    enough = MOST_TRIED if sample is None else MOST_AFTER_SAMPLE
     looked = 0
     size = len(begun.tags) if len(begun.tags) <= MANY else 2 * limit
     for stretch in begun.stretches(size, without):
-        if looked >= MOST_TRIED or (len(found) >= limit and stretch[0][1] < _worst(found, limit)):
+        if looked >= MOST_TRIED:
+            break
+        if len(found) >= limit and (looked >= enough or stretch[0][1] < _worst(found, limit)):
             break
         looked += len(stretch)
         counts = yield [tag for tag, _ in stretch]

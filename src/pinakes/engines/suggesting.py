@@ -9,7 +9,7 @@ Names that changed, words of a filter met for the first time and bitmaps that ar
 snapshot; in it the same evaluation runs, and what it misses is loaded. Documents that have to be looked
 at, names not yet loaded and no index leave it to `suggest`.
 
-What a filter's names mean is remembered (`meanings`), and so are the tags of few hits (`few_tags`).
+What a filter's names mean is remembered (`meanings`), and so are the tags of some hits (`samples`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from typing import Protocol, TypeVar, cast
 from pinakes.bitmap.evaluate import evaluate
 from pinakes.bitmap.source import TermsMissing
 from pinakes.engines.endings import Begun, Endings
-from pinakes.engines.few_tags import FewTags
 from pinakes.engines.index import IndexEngine
-from pinakes.engines.index_overlap import few_hits, tags_among
+from pinakes.engines.index_overlap import some_hits, tags_among
 from pinakes.engines.meanings import Meanings
 from pinakes.engines.names import Held, Names
-from pinakes.engines.overlap import Overlap
+from pinakes.engines.overlap import Overlap, Sample
+from pinakes.engines.samples import Samples
 from pinakes.engines.suggest import (
     Choice,
     Suggester,
@@ -36,7 +36,7 @@ from pinakes.engines.suggest import (
     beginning,
     may_be_mistyped,
     named_now,
-    reads_hits,
+    samples_hits,
     tried,
 )
 from pinakes.engines.warming import Warming
@@ -98,7 +98,7 @@ class Suggesting:
         self._settings = settings
         self._warming = Warming(pool, names, index.reader, settings.statement_timeout_ms)
         self._meanings = Meanings(index.reader)
-        self._few = FewTags(index.reader)
+        self._samples = Samples(index.reader)
 
     def start(self) -> None:
         """Begins to read names and the bitmaps of the most used tags, beside the requests."""
@@ -182,23 +182,25 @@ class Suggesting:
         """None where documents have to be looked at. Raises: TermsMissing."""
         endings, limit = asked.endings, asked.limit
         begun = endings.begun((asked.text,))
-        few: Mapping[int, int] | None = None
-        if reads_hits(begun, asked.formula):
-            few = self._few.get(asked.formula, asked.state)
-            docs = None if few is not None else await asked.run(partial(few_hits, asked.formula))
-            if docs is not None:
-                few = await self._few.counted(asked.connection, asked.formula, docs, asked.state, asked.timeout_s)
-                if few is None:
+        sample = self._samples.get(asked.formula, asked.state)
+        if sample is None and samples_hits(begun, asked.formula):
+            hits = await asked.run(partial(some_hits, asked.formula))
+            if hits is not None:
+                counted = self._samples.counted
+                sample = await counted(asked.connection, asked.formula, hits, asked.state, asked.timeout_s)
+                if sample is None:
                     return None
         known: dict[int, int] = {}
-        counts = await asked.run(partial(_counts, asked.formula, begun, limit, known, few=few))
+        counts = await asked.run(partial(_counts, asked.formula, begun, limit, known, sample=sample))
         if counts is None:
             return None
         choices = [Choice(begun, counts, limit, typo=False)]
         room = limit - len(counts)
         if room > 0 and may_be_mistyped(asked.text):
             nearly, others = endings.nearly(asked.text), frozenset(begun.tags.tolist())
-            counts = await asked.run(partial(_counts, asked.formula, nearly, room, known, few=few, without=others))
+            counts = await asked.run(
+                partial(_counts, asked.formula, nearly, room, known, sample=sample, without=others)
+            )
             if counts is None:
                 return None
             choices.append(Choice(nearly, counts, room, typo=True))
@@ -231,19 +233,19 @@ def _counts(
     known: dict[int, int],
     source: RequestSource,
     *,
-    few: Mapping[int, int] | None,
+    sample: Sample | None,
     without: frozenset[int] = frozenset(),
 ) -> Mapping[int, int] | None:
     """On how many hits the leading tags of `begun` are; None where hits are in doubt.
 
     Whoever is run again after bitmaps were loaded finds in `known` what was counted by then, of the same state.
     """
-    if few is not None:
-        return among(begun, few, without)
+    if sample is not None and sample.whole:
+        return among(begun, sample.tags, without)
     bounds = evaluate(formula, source)
     if not bounds.exact:
         return None
-    trial = tried(begun, limit, without)
+    trial = tried(begun, limit, without, sample)
     try:
         tags = next(trial)
         while True:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Warming:
-    """Names and the bitmaps of the most used tags, read once by a task of its own."""
+    """Names, which tags are on no item, and the bitmaps of the most used, read once by a task of its own."""
 
     def __init__(self, pool: Pool, names: Names, reader: IndexReader, timeout_ms: int) -> None:
         self._pool = pool
@@ -52,6 +52,8 @@ class Warming:
         await self._names.settled()
         memory = self._reader.cache
         try:
+            async with snapshot(self._pool, self._timeout_ms) as connection:
+                await self._reader.tag_bounds(connection, await self._reader.state(connection))
             wanted = self._names.most_used(TAGS)
             for start in range(0, len(wanted), AT_ONCE):
                 terms = ["vis:public", *(f"tag:{tag}" for tag in wanted[start : start + AT_ONCE])]

@@ -266,6 +266,11 @@ class IndexReader:
             self._require(state)
         return self._sizes.bounds(self.cache.gained("tag:"))
 
+    def unused(self, tags: Sequence[int]) -> set[int]:
+        """Those of `tags` that are known to be on no document at any epoch followed; none before `tag_bounds`."""
+        found = self._sizes.without_documents(tags, self._generation)
+        return {tag for tag in found if not self.cache.is_changed(f"tag:{tag}")}
+
     def count_operands(self, state: State) -> None:
         """Note in `state.work` how many documents each visited term of the formula has now."""
         for term in dict.fromkeys(state.work.visited):
@@ -306,6 +311,10 @@ class RequestSource:
         missing = [name for name in names if name not in self._cache]
         if missing:
             raise TermsMissing(missing)
+
+    def unused(self, tags: Sequence[int]) -> set[int]:
+        """Those of `tags` that are on no document, as far as that is known without their bitmaps."""
+        return self._reader.unused(tags)
 
     def code(self, field: OrderField) -> SortCode:
         """The code of `field`."""

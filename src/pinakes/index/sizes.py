@@ -8,7 +8,7 @@ read or sorted again until deltas have touched `TOUCHED` tags.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from heapq import merge
 
 import numpy as np
@@ -49,6 +49,15 @@ class TagSizes:
         self._tags, self._items = numbers(row["tags"], 8), numbers(row["items"], 8)
         self._order = np.lexsort((self._tags, -self._items))
         self._generation, self._gained = generation, Counter()
+
+    def without_documents(self, tags: Sequence[int], generation: int) -> list[int]:
+        """Those of `tags` without a document in the segments or by deltas folded since; none if that is unread."""
+        if self._generation != generation or not len(self._tags):
+            return []
+        asked = np.array(tags, np.int64)
+        places = np.minimum(np.searchsorted(self._tags, asked), len(self._tags) - 1)
+        found: list[int] = asked[self._tags[places] != asked].tolist()
+        return [tag for tag in found if tag not in self._gained]
 
     def keep(self, gained: dict[str, int]) -> None:
         """What deltas gave to tags that are about to be forgotten, by term."""

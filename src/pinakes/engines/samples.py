@@ -1,9 +1,9 @@
-"""The tags of few hits, counted at once from the read model and kept for the keys that follow."""
+"""Samples of hits: their tags, counted at once from the read model and kept for the keys that follow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from pinakes.engines.index_overlap import Hits
+from pinakes.engines.overlap import Sample
 from pinakes.index.reader import IndexReader, State
 from pinakes.index.recent import Recent
 from pinakes.query.formula import And, Formula, Or, Term
@@ -11,38 +11,38 @@ from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.sent import counted
 
-KEPT = 50
-"""Formulas whose hits' tags are kept; 2,000 hits have some thousands of tags, 0.5 MB."""
+KEPT = 100
+"""Formulas whose samples are kept; 600 hits have up to some thousands of tags, 0.3 MB."""
 
 _SQL = load("suggest_now", "pinakes.engines.sql")
 
 
-class FewTags:
+class Samples:
     """What was counted lately, in one process."""
 
     def __init__(self, reader: IndexReader) -> None:
         self._touched = reader.touched
-        self._known: Recent[Formula, tuple[Mapping[int, int], str, int]] = Recent(KEPT)
+        self._known: Recent[Formula, tuple[Sample, str, int]] = Recent(KEPT)
 
-    def get(self, formula: Formula, state: State) -> Mapping[int, int] | None:
-        """Tag -> hits as counted earlier, where no hit changed since."""
+    def get(self, formula: Formula, state: State) -> Sample | None:
+        """What was counted earlier, where no hit changed since."""
         known = self._known.get(formula)
         if known is None or known[1] != state.incarnation:
             return None
-        few, _, epoch = known
-        return few if epoch == state.epoch or self._since_touched(formula) <= epoch else None
+        sample, _, epoch = known
+        return sample if epoch == state.epoch or self._since_touched(formula) <= epoch else None
 
     async def counted(
-        self, connection: Connection, formula: Formula, docs: list[int], state: State, timeout_s: float
-    ) -> Mapping[int, int] | None:
-        """How many of `docs`, the hits of `formula`, carry each tag; None where they are not of that state any more."""
-        row = await connection.fetchrow(_SQL["tags_of"], docs, timeout=timeout_s)
+        self, connection: Connection, formula: Formula, hits: Hits, state: State, timeout_s: float
+    ) -> Sample | None:
+        """How many of these hits carry each tag; None where they are not of that state any more."""
+        row = await connection.fetchrow(_SQL["tags_of"], hits.docs, timeout=timeout_s)
         assert row is not None, "epoch is one row"
         if not row["intact"] or (row["incarnation"], row["epoch"]) != (state.incarnation, state.epoch):
             return None
-        few = counted(row["tags"])
-        self._known.put(formula, (few, state.incarnation, state.epoch))
-        return few
+        sample = Sample(counted(row["tags"]), hits.whole)
+        self._known.put(formula, (sample, state.incarnation, state.epoch))
+        return sample
 
     def _since_touched(self, formula: Formula) -> int:
         """An epoch after which no hit was changed: a bound by the clocks of tags and creators, as `cache.bound`."""
