@@ -87,8 +87,9 @@ def misspelled(name: str) -> str | None:
 def suggestion(text: str, position: int, accepted: set[str]) -> tuple[str | None, str | None]:
     """A hint, and the query that may have been meant."""
     rest = text[position:]
-    for terminal in accepted & EXAMPLES.keys():
-        return _with_other_value(terminal, text[:position], rest)
+    value = next(iter(accepted & EXAMPLES.keys()), None)
+    if value is not None:
+        return _with_other_value(value, text[:position], rest)
     if ordered := _ORDER.match(rest):
         without = text[:position].rstrip() + rest[ordered.end() :]
         return f"{ordered[1].lower()}: stands outside of brackets.", f"{without} {ordered[0]}"
@@ -112,6 +113,8 @@ def _with_other_value(terminal: str, before: str, rest: str) -> tuple[str | None
         return None, f"{before.rstrip()}{EXAMPLES[terminal]} {rest}".rstrip()
     piece = _PIECE.match(rest)
     given = piece[0] if piece else ""
-    small = "Types of content are written in small letters." if terminal == "KIND" and given else None
     instead = repaired(terminal, given.strip('"'))
-    return small, None if instead is None else before + instead + rest[len(given) :]
+    if instead is None:
+        return None, None
+    small = "Types of content are written in small letters." if terminal == "KIND" and given else None
+    return small, before + instead + rest[len(given) :]
