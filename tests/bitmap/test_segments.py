@@ -116,3 +116,32 @@ def test_a_cache_is_always_at_its_newest_epoch(steps: list[tuple[str, str, int]]
             cache.put(term, BitMap(truth[term]), cache.epoch)
         found = cache.get(term)
         assert found is None or set(found) == truth[term]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["write", "shrink", "fold", "load"]), st.sampled_from(TERMS), docs)),
+    st.lists(st.sampled_from((*TERMS, "never held"))),
+    st.integers(0, 3),
+)
+def test_several_terms_at_once_are_what_each_is(
+    steps: list[tuple[str, str, int]], asked: list[str], before: int
+) -> None:
+    at_once, each = BitmapCache(limit=900), BitmapCache(limit=900)
+    truth: dict[str, set[int]] = {term: set() for term in TERMS}
+    for epoch, (what, term, doc) in enumerate(steps, start=1):
+        changed = DeltaSet()
+        if what == "write":
+            gone = doc in truth[term]
+            changed.change(doc, [term] if gone else [], [] if gone else [term])
+            truth[term] ^= {doc}
+        for cache in (at_once, each):
+            cache.advance(epoch, changed.terms)
+            if what == "shrink":
+                cache.shrink()
+            elif what == "fold":
+                cache.forget_deltas(cache.epoch)
+            elif what == "load":
+                cache.put(term, BitMap(truth[term]), cache.epoch)
+        at = max(epoch - before, at_once.floor)
+        assert at_once.several(asked, at) == [each.get(name, at) for name in asked]
+        assert list(at_once._entries) == list(each._entries), "another would be let go first"

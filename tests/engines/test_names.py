@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engines.hot_paths import plans, watched
 from pinakes.engines import endings
@@ -136,3 +139,20 @@ async def test_without_statistics_the_most_used_are_still_looked_up_tag_by_tag(o
     read = [node for plan in found for node in plan.nodes() if node.get("Relation Name") == "tag_endings"]
     assert read
     assert all("tag_id" in str(node.get("Recheck Cond", node.get("Index Cond", ""))) for node in read)
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=300),
+    st.integers(1, 40),
+    st.sets(st.integers(1, 300), max_size=20),
+)
+def test_stretches_are_all_tags_by_falling_weight_each_twice_as_long(
+    weights: list[int], size: int, without: set[int]
+) -> None:
+    # Two of each, as a name of two words has two endings.
+    tags = np.arange(1, len(weights) + 1)
+    begun = endings.Begun(np.repeat(tags, 2), np.repeat(np.array(weights), 2), lambda _: "")
+    got = list(begun.stretches(size, without))
+    ranked = sorted(zip(tags.tolist(), weights, strict=True), key=lambda each: (-each[1], each[0]))
+    assert [each for stretch in got for each in stretch] == [each for each in ranked if each[0] not in without]
+    assert [len(stretch) for stretch in got[:-1]] == [size * 2**n for n in range(len(got) - 1)]

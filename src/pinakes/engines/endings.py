@@ -181,10 +181,16 @@ class Begun:
         size = max(size, 1)
         for level in range(len(_HEAVIEST) + 1):
             tags, weights = self._ranked(level)
-            left += [each for each in zip(tags.tolist(), weights.tolist(), strict=True) if each[0] not in without]
-            while len(left) >= size:
-                yield left[:size]
-                left, size = left[size:], 2 * size
+            at = 0
+            # Of the last level, tens of thousands, hardly ever more than the beginning is asked for.
+            while at < len(tags):
+                until = at + size - len(left)
+                some = zip(tags[at:until].tolist(), weights[at:until].tolist(), strict=True)
+                left += [each for each in some if each[0] not in without]
+                at = until
+                if len(left) == size:
+                    yield left
+                    left, size = [], 2 * size
         if left:
             yield left
 

@@ -113,7 +113,6 @@ def some_hits(formula: Formula, source: RequestSource) -> Hits | None:
 def tags_among(hits: BitMap, tags: Sequence[int], source: RequestSource) -> Counter[int]:
     """How many of `hits` carry each of `tags`."""
     unused = source.unused(tags)
-    names = {tag: f"tag:{tag}" for tag in tags if tag not in unused}
-    source.require(names.values())
-    counts = {tag: hits.intersection_cardinality(source.bitmap(name)) for tag, name in names.items()}
-    return Counter(dict.fromkeys(unused, 0) | counts)
+    used = [tag for tag in tags if tag not in unused]
+    counts = source.overlaps(hits, [f"tag:{tag}" for tag in used])
+    return Counter(dict.fromkeys(unused, 0) | dict(zip(used, counts, strict=True)))

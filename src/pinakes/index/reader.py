@@ -306,6 +306,14 @@ class RequestSource:
             raise TermsMissing(name for name in (term, *_neighbours(term)) if name not in self._cache)
         return found
 
+    def overlaps(self, hits: BitMap, names: Sequence[str]) -> list[int]:
+        """How many of `hits` each of `names` has. Raises `TermsMissing` once for all that are not in memory."""
+        found = self._cache.several(names, self._epoch)
+        missing = [name for name, bitmap in zip(names, found, strict=True) if bitmap is None]
+        if missing:
+            raise TermsMissing(missing)
+        return [hits.intersection_cardinality(bitmap) for bitmap in found if bitmap is not None]
+
     def require(self, names: Iterable[str]) -> None:
         """One `TermsMissing` for all of `names` that are not in memory."""
         missing = [name for name in names if name not in self._cache]
