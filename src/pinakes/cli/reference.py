@@ -183,6 +183,7 @@ GENERATED: dict[str, dict[str, Callable[[], str]]] = {
         "100k": partial(benchmark, "100k", "latencies", "ratios", "sizes"),
         "writes": partial(benchmark, "100k", "writes"),
         "10m": partial(benchmark, "10m", "latencies", "ratios", "kinds", "sizes"),
+        "10m-tags": partial(benchmark, "10m-tags", "latencies", "ratios", "kinds"),
         "refresh": partial(benchmark, "refresh", "refreshes"),
     },
     "errors.md": {"errors": errors_table},
