@@ -24,6 +24,7 @@ from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.sent import counted
+from pinakes.store.tags import by_number
 from pinakes.view.reading import followed_staleness_s, require_young
 
 SMALL_CATEGORY = 2000
@@ -80,9 +81,9 @@ async def facets(
         found = most(counts, limit, allowed)
     else:
         found = await _by_intersection(reader, connection, state, hits, limit=limit, category=category)
-    shown = {row["id"]: row for row in await connection.fetch(_SQL["tags_shown"], [each.tag for each in found.counts])}
+    shown = await by_number(connection, [each.tag for each in found.counts])
     listed = tuple(
-        Facet(each.tag, shown[each.tag]["name"], shown[each.tag]["category"], each.count)
+        Facet(each.tag, shown[each.tag].name, shown[each.tag].category, each.count)
         for each in found.counts
         if each.tag in shown
     )

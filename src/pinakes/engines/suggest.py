@@ -24,7 +24,7 @@ from pinakes.query.formula import Formula, Term, leaves
 from pinakes.query.item import Tag
 from pinakes.query.text import words
 from pinakes.store.pool import Connection
-from pinakes.store.queries import load
+from pinakes.store.tags import by_number
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 100
@@ -42,8 +42,6 @@ MANY = 100
 
 LIKELY = 4
 """Tags tried because a sample has them: so many times as are listed."""
-
-_SQL = load("suggest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +183,4 @@ def _worst(counts: Mapping[int, int], limit: int) -> int:
 async def _listed(connection: Connection, choice: Choice) -> list[Suggestion]:
     if not choice.counts:
         return []
-    return choice.shown((await named_now(connection, choice.leading())).values())
-
-
-async def named_now(connection: Connection, tags: Collection[int]) -> Mapping[int, Tag]:
-    """Those of `tags` there are in the snapshot of `connection`, by number."""
-    rows = await connection.fetch(_SQL["shown"], list(tags))
-    return {row["id"]: Tag(row["id"], row["name"], row["category"]) for row in rows}
+    return choice.shown((await by_number(connection, choice.leading())).values())

@@ -35,7 +35,6 @@ from pinakes.engines.suggest import (
     among,
     beginning,
     may_be_mistyped,
-    named_now,
     samples_hits,
     tried,
 )
@@ -48,6 +47,7 @@ from pinakes.query.item import Tag
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection, Pool, direct, snapshot
 from pinakes.store.queries import load
+from pinakes.store.tags import by_number
 from pinakes.store.vocabulary import Vocabulary, resolve
 from pinakes.view.epoch import with_at
 from pinakes.view.reading import followed_staleness_s, require_young
@@ -131,7 +131,7 @@ class Suggesting:
             found = None
             if state is not None and isinstance(known, Held):
                 run = partial(self._reader.run, connection, state)
-                named = partial(named_now, connection)
+                named = partial(by_number, connection)
                 text = beginning(typed)
                 asked = _Asked(connection, state, run, named, known.endings, text, formula, limit, timeout_ms / 1000)
                 found = await self._suggested(asked)

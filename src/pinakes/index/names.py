@@ -13,10 +13,9 @@ from collections.abc import Iterable
 
 from pinakes.query.item import Tag
 from pinakes.store.pool import Connection
-from pinakes.store.queries import load
+from pinakes.store.tags import by_number
 
 SIZE = 500_000
-_SQL = load("rows", "pinakes.index.sql")
 
 
 class TagNames:
@@ -38,8 +37,7 @@ class TagNames:
         if not missing:
             return known
         version = self._version
-        rows = await connection.fetch(_SQL["tags_shown"], list(missing))
-        read = {row["id"]: Tag(row["id"], row["name"], row["category"]) for row in rows}
+        read = await by_number(connection, missing)
         if version != self._version:
             return known | read
         if len(known) > SIZE:

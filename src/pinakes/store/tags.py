@@ -6,7 +6,7 @@ There are some ten thousand tags to a few million, so lists are cut by name, nev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 
 from pinakes.errors import NotFound
@@ -50,6 +50,12 @@ async def visible(
     rows = await conn.fetch(_with_carried("list"), viewer, prefix, after, limit + 1)
     tags = [Tag(row["id"], row["name"], row["category"]) for row in rows]
     return tags[:limit], len(tags) > limit
+
+
+async def by_number(conn: Connection, numbers: Collection[int]) -> dict[int, Tag]:
+    """Those of these tags there are, whoever may see them."""
+    rows = await conn.fetch(load("tags")["by_number"], list(numbers))
+    return {row["id"]: Tag(row["id"], row["name"], row["category"]) for row in rows}
 
 
 async def read(conn: Connection, tag_id: int, viewer: int | None) -> Tag:

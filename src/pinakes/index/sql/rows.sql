@@ -160,13 +160,6 @@ FROM (
     ORDER BY tag
 ) AS sizes
 
--- name: tags_shown
--- purpose: names and categories of tags
--- index: tags, primary key
-SELECT id, name, category
-FROM tags
-WHERE id = ANY ($1::integer[])
-
 -- name: tags_of_category
 -- purpose: the tags of one category, no more than $2
 -- index: none; reads all tags

@@ -116,10 +116,3 @@ FROM (
     HAVING sum(counts.items) > 0
     ORDER BY counts.tag_id
 ) AS counted
-
--- name: shown
--- purpose: names and categories of tags
--- index: primary key of tags
-SELECT id, name, category
-FROM tags
-WHERE id = ANY ($1::integer[])

@@ -84,3 +84,10 @@ SELECT tag.id, tag.name, tag.category
 FROM tags AS tag
 WHERE tag.id = $2
     AND coalesce({carried}, false)
+
+-- name: by_number
+-- purpose: names and categories of tags, for whoever has asked who may see them
+-- index: primary key of tags
+SELECT id, name, category
+FROM tags
+WHERE id = ANY ($1::integer[])
