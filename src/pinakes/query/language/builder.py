@@ -140,7 +140,7 @@ class _Builder(Transformer[Token, Anything]):
         if colon and (meant := misspelled(name)) is not None:
             misplaced = name.lower() in _OF_THE_WHOLE
             instead = None if misplaced else with_value(meant, value)
-            hint = f"{meant}: stands outside of brackets." if misplaced else f"Did you mean {instead or f'{meant}:…'}?"
+            hint = f"{meant}: stands outside of brackets." if misplaced else f"{meant}: may be meant."
             raise Misread(
                 token,
                 f"At {position}: there is no {name[:40]}: here.",
