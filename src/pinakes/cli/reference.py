@@ -180,6 +180,7 @@ GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "benchmarks.md": {
         "slim": partial(slim, "1m", "10m", "50m-512mb", "50m"),
         "1m": partial(benchmark, "1m", "latencies", "ratios", "kinds", "sizes"),
+        "1m-rum": partial(benchmark, "1m-rum", "latencies", "ratios"),
         "100k": partial(benchmark, "100k", "latencies", "ratios", "sizes"),
         "writes": partial(benchmark, "100k", "writes"),
         "10m": partial(benchmark, "10m", "latencies", "ratios", "kinds", "sizes"),
