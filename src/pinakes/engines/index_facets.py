@@ -140,4 +140,5 @@ async def _in_category(connection: Connection, tags: list[int], category: str) -
 
 async def counts_of(connection: Connection, docs: list[int]) -> dict[int, int]:
     """How many of these documents carry each tag."""
-    return counted(await connection.fetchval(_SQL["tags_of"], docs)) if docs else {}
+    row = await connection.fetchrow(_SQL["tags_of"], docs) if docs else None
+    return {} if row is None else counted(row["counts"], row["tags"])

@@ -40,7 +40,7 @@ class Samples:
         assert row is not None, "epoch is one row"
         if not row["intact"] or (row["incarnation"], row["epoch"]) != (state.incarnation, state.epoch):
             return None
-        sample = Sample(counted(row["tags"]), hits.whole)
+        sample = Sample(counted(row["counts"], row["tags"]), hits.whole)
         self._known.put(formula, (sample, state.incarnation, state.epoch))
         return sample
 

@@ -159,8 +159,9 @@ def tried(
     """Asks with lists of tags for their hits; returns tag -> hits for at least the `limit` tags on most."""
     found: dict[int, int] = {}
     if sample is not None and (likely := among(begun, sample.tags, without)):
-        counts = yield nlargest(LIKELY * limit, likely, key=lambda tag: (likely[tag], -tag))
-        found |= {tag: counts[tag] for tag in likely if counts.get(tag)}
+        first = nlargest(LIKELY * limit, likely, key=lambda tag: (likely[tag], -tag))
+        counts = yield first
+        found |= {tag: counts[tag] for tag in first if counts[tag]}
     enough = MOST_TRIED if sample is None else MOST_AFTER_SAMPLE
     looked = 0
     size = len(begun.tags) if len(begun.tags) <= MANY else 2 * limit

@@ -26,6 +26,7 @@ from pinakes.index.groups import U32, Pairs, TermBits, grouped, ladder, of_colum
 from pinakes.query.text import MAX_WORD, words
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.store.sent import integers
 
 CHUNK = 1 << 15
 """Rows in one statement: some ten megabytes at both ends."""
@@ -36,8 +37,6 @@ _ASCII_WORDS = bytes(
     for byte in range(256)
 )
 _END = b"\xff"
-_ARRAY_HEADER = 5
-_EMPTY_ARRAY = 3
 # PostgreSQL counts microseconds from the year 2000.
 _EPOCH_2000 = int(timedelta(days=10_957) / timedelta(microseconds=1))
 _SQL = load("rows", "pinakes.index.sql")
@@ -114,15 +113,8 @@ class SegmentRows:
         self._add_words(docs, row["texts"])
 
     def _add_tags(self, docs: U32, counts: npt.NDArray[np.int64], body: bytes) -> None:
-        """Tags come in the wire format of int4[]: a header of five words, then length and value of each."""
-        numbers = np.frombuffer(body, ">u4")
-        sizes = np.where(counts, _ARRAY_HEADER + 2 * counts, _EMPTY_ARRAY)
-        first = np.cumsum(sizes) - sizes + _ARRAY_HEADER + 1
-        total = int(counts.sum())
-        place = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
         self._columns["tags"].append(counts.astype(np.uint32))
-        values = numbers[np.repeat(first, counts) + 2 * place].astype(np.uint32)
-        self._tag_pairs.add(values, np.repeat(docs, counts))
+        self._tag_pairs.add(integers(body, counts), np.repeat(docs, counts))
 
     def _add_words(self, docs: U32, texts: bytes) -> None:
         if not texts.translate(None, _END).isascii():

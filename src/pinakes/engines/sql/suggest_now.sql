@@ -56,17 +56,20 @@ WHERE epoch.policy = 'incremental'
 ORDER BY told.told
 
 -- name: tags_of
--- purpose: the tags of these documents, as array_send sends them one after the other, with the epoch they are the
---          state of
+-- purpose: the tags of these documents, as array_send sends them one after the other, how many each has, and the
+--          epoch they are the state of
 -- index: unified_content_with_tags, doc; one row of epoch
 SELECT
     epoch.epoch,
     epoch.incarnation::text AS incarnation,
     epoch.relation = (SELECT to_regclass('unified_content_with_tags')) AS intact,
-    (
-        SELECT string_agg(array_send(stored.tags), ''::bytea)
-        FROM unified_content_with_tags AS stored
-        WHERE stored.doc = ANY ($1::integer[])
-          AND stored.tags <> ARRAY[]::integer[]
-    ) AS tags
+    hits.counts,
+    hits.tags
 FROM epoch
+CROSS JOIN (
+    SELECT
+        string_agg(int4send(cardinality(stored.tags)), ''::bytea) AS counts,
+        string_agg(array_send(stored.tags), ''::bytea) AS tags
+    FROM unified_content_with_tags AS stored
+    WHERE stored.doc = ANY ($1::integer[])
+) AS hits

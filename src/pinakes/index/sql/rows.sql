@@ -139,12 +139,13 @@ WHERE c.doc = ANY ({docs})
   AND {condition}
 
 -- name: tags_of
--- purpose: the tags of some documents, as array_send sends them one after the other
+-- purpose: the tags of some documents, as array_send sends them one after the other, and how many each has
 -- index: unified_content_with_tags, doc
-SELECT string_agg(array_send(stored.tags), ''::bytea)
+SELECT
+    string_agg(int4send(cardinality(stored.tags)), ''::bytea) AS counts,
+    string_agg(array_send(stored.tags), ''::bytea) AS tags
 FROM unified_content_with_tags AS stored
 WHERE stored.doc = ANY ($1::integer[])
-  AND stored.tags <> ARRAY[]::integer[]
 
 -- name: tag_sizes
 -- purpose: every tag with the number of its documents in the segments; as two long values by tag
