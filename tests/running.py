@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from pinakes.embedded.process import find
 
 
@@ -14,6 +16,14 @@ def processes(data_dir: Path) -> list[int]:
     place = data_dir.resolve()
     sockets = (place / "socket-dir").read_text() if (place / "socket-dir").exists() else str(place)
     return [*find("postgres", str(place / "pg")), *find("redis-server", sockets)]
+
+
+def command_line(process: psutil.Process) -> str:
+    """What it was started as; empty where it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:

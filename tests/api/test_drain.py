@@ -15,6 +15,7 @@ from api.serving import PATIENCE_S, URL, ready, serve, until_nobody_is_let_in, u
 from api.test_server import free_port
 from pinakes.settings import Settings
 from pinakes.store.pool import Pool
+from running import command_line
 
 LONG_S = 600.0
 """A delay no test waits for: a second signal ends it."""
@@ -62,7 +63,7 @@ async def test_a_service_that_fails_while_draining_is_not_waited_for(settings: S
     """Its web server is gone: nobody is left to be answered."""
 
     async with serve(settings.model_copy(update={"drain_delay_seconds": LONG_S})) as (process, url, _):
-        web = [each for each in psutil.Process(process.pid).children() if "pinakes.cli.web" in each.cmdline()]
+        web = [each for each in psutil.Process(process.pid).children() if "pinakes.cli.web" in command_line(each)]
         async with httpx.AsyncClient(base_url=url, timeout=60) as client:
             process.send_signal(signal.SIGTERM)
             await ready(client, 503)

@@ -22,6 +22,7 @@ from pinakes.settings import Settings
 from pinakes.store.pool import Pool
 from pinakes.view.build import build
 from pinakes.view.session import session
+from running import command_line
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ async def test_requests_begun_are_answered_before_the_service_ends(
             await until_somebody_waits(settings)
             family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
             assert len(family) >= 3
-            lines = " ".join(word for member in family for word in member.cmdline())
+            lines = " ".join(map(command_line, family))
             assert "serve" in lines
             assert str(settings.jwt_secret) not in lines  # children read secrets from their environment
             process.send_signal(signal.SIGTERM)
@@ -148,7 +149,7 @@ async def test_a_read_model_nobody_keeps_is_named_at_the_start_and_by_readiness(
     async with serve(settings, 0, "--worker") as (process, url, said), httpx.AsyncClient(base_url=url) as client:
         assert "nobody seems to keep it" not in "".join(said)
         family = psutil.Process(process.pid).children(recursive=True)
-        family_lines = [" ".join(each.cmdline()) for each in family]
+        family_lines = list(map(command_line, family))
         async with asyncio.timeout(PATIENCE_S):
             while (await ready(client, 200))["warnings"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

@@ -19,7 +19,7 @@ import redis.asyncio
 from pinakes.embedded import EmbeddedServers, connected
 from pinakes.errors import DiskFull, EmbeddedError, StoreUnavailable
 from pinakes.settings import Settings, load_settings
-from running import processes, until
+from running import command_line, processes, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -107,7 +107,7 @@ async def test_a_second_start_finds_the_data_and_the_secrets_again(data_dir: Pat
 async def test_secrets_are_closed_to_others_and_in_no_command_line(data_dir: Path) -> None:
     async with await EmbeddedServers.start(data_dir) as servers:
         assert stat.S_IMODE((data_dir / "secrets.json").stat().st_mode) == 0o600
-        lines = [" ".join(psutil.Process(pid).cmdline()) for pid in processes(data_dir)]
+        lines = [command_line(psutil.Process(pid)) for pid in processes(data_dir)]
         assert not any(servers.secrets.jwt_secret in line or servers.secrets.cursor_secret in line for line in lines)
         assert servers.secrets.jwt_secret not in repr(servers.secrets)
 

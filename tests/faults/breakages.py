@@ -18,6 +18,7 @@ from faults.installation import Installation
 from pinakes.cache.link import CacheFailure, Link
 from pinakes.embedded.postgres import BINARIES
 from pinakes.embedded.process import run
+from running import command_line
 
 HOLD_S = 2.0
 Breakage = Callable[[Installation], Awaitable[None]]
@@ -44,7 +45,7 @@ async def postgres_killed(site: Installation) -> None:
 
 async def a_backend_killed(site: Installation) -> None:
     """One backend dies by kill -9: the server ends all others and recovers."""
-    backends = [p for p in psutil.Process(site.postmaster()).children() if "pinakes" in " ".join(p.cmdline())]
+    backends = [p for p in psutil.Process(site.postmaster()).children() if "pinakes" in command_line(p)]
     with suppress(psutil.NoSuchProcess):
         random.Random(1).choice(backends).kill()
     await asyncio.sleep(HOLD_S)
