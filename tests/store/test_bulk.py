@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pinakes.query.sources import SOURCES, Source
 from pinakes.settings import load_settings
 from pinakes.store.bulk import BULK_FROM, BulkLoad, Mode, prefers_bulk, seal_unfinished
 from pinakes.store.pool import Pool, is_lost, open_pool
+from pinakes.store.queries import load as load_query
 
 REGULAR, AUTO = SOURCES[:2]
 
@@ -96,6 +98,25 @@ async def test_while_it_loads_only_readers_speed_is_missing(pool: Pool) -> None:
         await pool.execute("DELETE FROM content_items WHERE id = $1", ids[0])
         assert await pool.fetchval("SELECT count(*) FROM content_tags WHERE content_id = $1", ids[0]) == 0
     assert await _counts(pool) == (18, 18, 0)
+
+
+async def test_how_frequent_words_are_is_known_when_it_ends(pool: Pool) -> None:
+    """Of a sample that suits the table; the connection's own target stays as it was."""
+    expected = load_query("base")["expect_words"].format(table=REGULAR.table)
+    async with pool.acquire() as connection:
+        await connection.execute("SET default_statistics_target = 90")
+    async with BulkLoad(pool, expected=4000, mode="always") as load:
+        await _add(load, REGULAR, "a", 4000)
+    for word, share in (("characters", 1.0), ("absent", 0.0)):
+        plan = (await pool.fetchval(expected, f"'{word}'"))[0]["Plan"]
+        assert abs(plan["Plan Rows"] / 4000 - share) < 0.05
+    assert set(await _targets(pool)) <= {"90", "100"}
+
+
+async def _targets(pool: Pool) -> list[str]:
+    async with AsyncExitStack() as stack:
+        every = [await stack.enter_async_context(pool.acquire()) for _ in range(pool.get_size())]
+        return [await connection.fetchval("SHOW default_statistics_target") for connection in every]
 
 
 async def test_orphans_are_removed_and_reported(pool: Pool) -> None:

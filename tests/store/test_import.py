@@ -197,6 +197,13 @@ async def test_refused_lines_are_noted_and_the_others_are_not_lost(pool: Pool, t
     assert not (tmp_path / "mixed.jsonl.rejects.jsonl").exists()
 
 
+async def test_a_refused_line_brings_no_tags(pool: Pool, tmp_path: Path) -> None:
+    lines = [ITEM | {"tags": ["sea", " sea ", "new"]}, ITEM | {"id": "bad", "tags": ["sea", "newer", "a\tb"]}]
+    assert counts(await import_file(pool, write(tmp_path / "tags.jsonl", lines))) == (1, 0, 0, 1)
+    assert await pool.fetchval("SELECT array_agg(name ORDER BY name) FROM tags") == ["new", "sea"]
+    assert await pool.fetchval("SELECT count(*) FROM content_tags") == 2
+
+
 async def test_values_at_their_bounds_are_stored(pool: Pool, tmp_path: Path) -> None:
     edge = {
         "id": "x" * 255,

@@ -108,6 +108,26 @@ async def test_a_source_is_listed_with_its_table(pool: Pool) -> None:
     assert [tuple(row) for row in rows] == [(source.code, source.name, source.table) for source in SOURCES]
 
 
+@pytest.mark.parametrize("revision", ["0010", None])
+async def test_the_rule_of_content_types_is_the_same_before_and_after_it_was_written_anew(
+    blank_database_url: str, revision: str | None
+) -> None:
+    await migrate(blank_database_url)
+    if revision:
+        await migrate(blank_database_url, revision)
+    pool = await open_pool(load_settings(database_url=blank_database_url), max_size=1)
+    try:
+        await pool.execute("INSERT INTO users (id, username) VALUES (1, 'ada')")
+        insert = "INSERT INTO content_items (title, creator_id, content_type) VALUES ('t', 1, $1)"
+        for good in ("a", "0", "image/svg+xml", "a_.+/-9", "a" * 64):
+            await pool.execute(insert, good)
+        for bad in ("", "A", "-a", "a b", "a\n", "é", "a" * 65):
+            with pytest.raises(asyncpg.CheckViolationError):
+                await pool.execute(insert, bad)
+    finally:
+        await pool.close()
+
+
 def test_file_names_are_the_revisions_alembic_finds() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(scripts.__file__).parent))

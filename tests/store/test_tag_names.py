@@ -360,6 +360,32 @@ async def test_endings_of_names_follow_every_change(service: ContentService, poo
         assert await conn.fetchval("SELECT count(*) FROM tag_endings WHERE tag_id = ANY ('{1, 5}')") == 1
 
 
+async def test_endings_go_with_their_tags(service: ContentService, pool: Pool) -> None:
+    """However these go, and processes that hold names are told."""
+    async with pool.acquire() as conn:
+        await aliases.put(conn, {"early dusk": "sunset"})
+        await conn.execute("DELETE FROM tag_name_changes")
+        await conn.execute("DELETE FROM content_tags")
+        await conn.execute("DELETE FROM tags WHERE name = 'sunset'")
+        orphans = "SELECT count(*) FROM tag_endings WHERE tag_id NOT IN (SELECT id FROM tags)"
+        assert await conn.fetchval(orphans) == 0
+        assert await conn.fetchval("SELECT count(*) FROM tag_endings") > 0
+        assert await conn.fetchval("SELECT DISTINCT tag_id FROM tag_name_changes") == 1
+        await conn.execute("TRUNCATE tags CASCADE")
+        assert await conn.fetchval("SELECT count(*) FROM tag_endings") == 0
+
+
+async def test_no_name_has_an_ending_twice(pool: Pool) -> None:
+    """So they are stored without looking; what is said of names as long as allowed and of repeated words."""
+    names = ["a a a", "a-a a", "é" * 255, "x " * 127 + "x", "- -", "of of the of the", "İ i"]
+    async with pool.acquire() as conn:
+        await conn.executemany("INSERT INTO tags (name) VALUES ($1)", [(name,) for name in names])
+        twice = (
+            "SELECT name FROM tags CROSS JOIN pinakes_endings(name) AS ending GROUP BY id, ending HAVING count(*) > 1"
+        )
+        assert await conn.fetch(twice) == []
+
+
 async def test_imports_of_items_follow_aliases(service: ContentService, pool: Pool) -> None:
     from pinakes.store.bulk import BulkLoad
 

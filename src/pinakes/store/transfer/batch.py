@@ -144,12 +144,14 @@ class _Builder:
         try:
             numbers = [known[tag] for tag in tags]
         except (KeyError, TypeError):
-            names = [lines.tag_name(tag) for tag in tags]
-            numbers = [self._tags.number(name) for name in names]
-            known.update(zip(tags, numbers, strict=True))
-        unique = list(dict.fromkeys(numbers))
-        lines.check_tag_count(len(unique))
-        return unique
+            # All are checked before the first is numbered: a refused line brings no tags.
+            new = [(tag, lines.tag_name(tag)) for tag in tags if type(tag) is not str or tag not in known]
+            known.update([(tag, self._tags.number(name)) for tag, name in new])
+            numbers = [known[tag] for tag in tags]
+        if len(set(numbers)) < len(numbers):
+            numbers = list(dict.fromkeys(numbers))
+        lines.check_tag_count(len(numbers))
+        return numbers
 
     def holds(self, row: lines.Row) -> bool:
         """Whether the batch has this item already."""
@@ -157,22 +159,21 @@ class _Builder:
 
     def add(self, row: lines.Row, tags: list[int]) -> None:
         """Puts a row into the batch."""
-        code = row.source.code
+        code, external_id, text = row.source.code, row.external_id, row.text
         part = self.batch.parts.get(code)
         if part is None:
             part = self.batch.parts[code] = Part()
             self._seen[code] = set()
-        part.external_ids.append(row.external_id)
-        part.texts.append(row.text)
+        part.external_ids.append(external_id)
+        part.texts.append(text)
         part.creators.append(self._creators.number(row.creator))
         part.given.append(row.given)
         part.tag_counts.append(len(tags))
         part.tags.extend(tags)
-        if row.ignored:
-            for key in row.ignored:
-                self.batch.ignored[key] = self.batch.ignored.get(key, 0) + 1
-        self._seen[code].add(row.external_id)
-        self._bytes += len(row.text)
+        for key in row.ignored:
+            self.batch.ignored[key] = self.batch.ignored.get(key, 0) + 1
+        self._seen[code].add(external_id)
+        self._bytes += len(text)
         self.rows += 1
 
 
