@@ -27,6 +27,7 @@
     │   ├── MethodNotAllowed 405
     │   ├── BodyTooLarge    413
     │   ├── InvalidJson     400
+    │   ├── WrongMediaType  415
     │   ├── Overloaded      503   more at once than can be served
     │   ├── TooManyRequests 429   more from one caller than the settings allow
     │   └── BodyTooSlow     408
@@ -355,3 +356,11 @@ class Draining(RequestError):
     code = "PK708"
     status = 503
     hint = "Send new requests to another one; see `drain-delay-seconds` in docs/operations.md."
+
+
+class WrongMediaType(RequestError):
+    """The request body is not of the type this address takes."""
+
+    code = "PK709"
+    status = 415
+    hint = "Send the body as `allowed` says, and say so in Content-Type."

@@ -175,7 +175,8 @@ BAD_REQUESTS: list[tuple[str, str, int, str]] = [
     ("GET", "/api/v2", 404, "PK701"),
     ("GET", "/api/v1/tags/", 404, "PK701"),
     ("GET", "/%FF/%00", 404, "PK701"),
-    ("POST", URL, 405, "PK702"),
+    ("PUT", URL, 405, "PK702"),
+    ("POST", f"{URL}?page=0", 400, "PK102"),
     ("PUT", "/api/v1/content/regular/1", 405, "PK702"),
     ("BREW", "/healthz", 405, "PK702"),
 ]

@@ -79,3 +79,11 @@ async def test_a_megabyte_of_search_term_ends_at_the_server(served: httpx.AsyncC
     assert (await status).split()[1] in {b"400", b"414", b"431"}
     writer.close()
     assert (await served.get("/healthz")).status_code == 200
+
+
+async def test_a_megabyte_of_search_term_in_a_form_is_told_what_is_allowed(served: httpx.AsyncClient) -> None:
+    answer = await served.post("/api/v1/content/unified", data={"search_term": "x" * 1_000_000})
+    problem = assert_problem(answer, 422, "PK105")
+    assert (problem["parameter"], problem["allowed"]) == ("search_term", "at most 65,536 bytes")
+    assert_problem(await served.post("/api/v1/content/unified", data={"search_term": "x" * 3_000_000}), 413, "PK703")
+    assert (await served.get("/healthz")).status_code == 200

@@ -20,7 +20,8 @@ from pinakes.api.guard import Guard
 from pinakes.api.limits import Gate
 from pinakes.api.openapi import description
 from pinakes.api.problem import on_http_exception, on_pinakes_error, problem_response
-from pinakes.api.routes import Handler, by_path, paths
+from pinakes.api.route import Handler
+from pinakes.api.routes import by_path, paths
 from pinakes.api.state import open_state
 from pinakes.errors import MethodNotAllowed, PinakesError
 from pinakes.settings import Settings
@@ -66,7 +67,8 @@ def _middleware(settings: Settings) -> list[Middleware]:
     if settings.cors_origins is not None:
         exposed = ("etag", "age", "x-cache", "location", "retry-after", "x-pinakes-epoch")
         origins = settings.cors_origins.split()
-        methods, headers = ("GET", "POST", "PATCH", "DELETE"), ("authorization", "if-match", "if-none-match")
+        methods = ("GET", "POST", "PATCH", "DELETE")
+        headers = ("authorization", "cache-control", "idempotency-key", "if-match", "if-none-match")
         layers.insert(
             1,
             Middleware(

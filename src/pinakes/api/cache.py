@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode
-from pinakes.api.items import read_body
+from pinakes.api.body import read_object
 from pinakes.api.state import may_see_statistics, must_administer, state_of
 from pinakes.cache.core import ResultCache
 from pinakes.cache.key import EVERYTHING
@@ -36,7 +36,7 @@ async def stats(request: Request) -> Response:
 async def invalidate(request: Request) -> Response:
     """No stored answer about the given tags and creators, or none at all, is given any more."""
     must_administer(request)
-    terms = _terms(await read_body(request))
+    terms = _terms(await read_object(request))
     await forget(state_of(request).service.cache, terms)
     return Response(encode.to_json({"invalidated": list(terms)}), media_type="application/json")
 

@@ -45,9 +45,10 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterator[st
             yield f"<tr><td><code>{escape(parameter['name'])}</code><td>{escape(_takes(parameter))}"
             yield f"<td>{escape(parameter['description'])}</tr>"
         yield "</table>"
-    if "requestBody" in operation:
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-        yield f"<p>Body: JSON, <code>{escape(schema)}</code> in openapi.json.</p>"
+    for kind, content in operation.get("requestBody", {"content": {}})["content"].items():
+        named = content["schema"].get("$ref", "").rpartition("/")[2]
+        what = f"<code>{escape(named)}</code> in openapi.json" if named else "the parameters of GET"
+        yield f"<p>Body: <code>{escape(kind)}</code>, {what}.</p>"
     yield "<table><tr><th>status<th>meaning</tr>"
     for status, response in operation["responses"].items():
         yield f"<tr><td>{escape(status)}<td>{escape(response['description'])}</tr>"

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.auth import ADMIN, Identity
+from pinakes.api.params import MEMO, MEMO_BYTES
 from pinakes.api.state import costly, identity_of, state_of
 from pinakes.cache.answer import Answer
 from pinakes.cache.reader import ANY, Freshness
@@ -143,10 +144,16 @@ def _freshness(raw: bytes, cache_control: str) -> Freshness:
     return Freshness(max_age_s=int(age[1])) if age else ANY
 
 
-@lru_cache(4096)
 def _told(raw: bytes, name: str) -> str | None:
     """What the query string, known to be good, says of a parameter that is not part of the question."""
+    return _remembered(raw, name) if len(raw) <= MEMO_BYTES else _read(raw, name)
+
+
+def _read(raw: bytes, name: str) -> str | None:
     return dict(parse_qsl(raw.decode("latin-1"))).get(name)
+
+
+_remembered = lru_cache(MEMO)(_read)
 
 
 def _matches(wanted: str, etag: str) -> bool:

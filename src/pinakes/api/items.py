@@ -13,18 +13,15 @@ longer than `wait-for-seconds` (the write is kept all the same).
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode, params, values
+from pinakes.api.body import read_object
 from pinakes.api.parameters import WRITES, Parameter
 from pinakes.api.problem import shown
 from pinakes.api.state import identity_of, state_of
-from pinakes.errors import BodyTooLarge, BodyTooSlow, InvalidJson, InvalidParameter
+from pinakes.errors import InvalidParameter
 from pinakes.query.item import Item
 from pinakes.query.sources import SOURCE_BY_NAME, Source
 from pinakes.service import Receipt
@@ -53,7 +50,7 @@ async def create_item(request: Request) -> Response:
     """A new item of the caller."""
     author = identity_of(request).author()
     source = _source(request, WRITES)
-    draft = Draft.model_validate(await read_body(request))
+    draft = Draft.model_validate(await read_object(request))
     receipt = Receipt()
     given = request.headers.get("idempotency-key")
     key = None if given is None else Key.of(author.user_id, given, source, draft.model_dump_json().encode())
@@ -66,7 +63,7 @@ async def change_item(request: Request) -> Response:
     """New values for some fields of an item."""
     author = identity_of(request).author()
     source, item_id = _address(request, WRITES)
-    change = Change.model_validate(await read_body(request))
+    change = Change.model_validate(await read_object(request))
     receipt = Receipt()
     item = await state_of(request).service.update(
         source, item_id, change, author, if_match=_if_match(request), receipt=receipt
@@ -135,28 +132,3 @@ def _address(request: Request, takes: tuple[Parameter, ...] = ()) -> tuple[Sourc
         return source, _read_id(text)
     except ValueError as error:
         raise InvalidParameter(f"id cannot be {shown(text)}.", parameter="id", allowed=_ID_ALLOWED) from error
-
-
-async def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object in the body, never reading further than allowed."""
-    most = state_of(request).settings.max_body_bytes
-    too_large = BodyTooLarge(allowed=f"at most {most:,} bytes")
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced[:19]) > most:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(state_of(request).settings.body_timeout_seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise too_large
-    except TimeoutError as error:
-        raise BodyTooSlow from error
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidJson(f"The body cannot be read: {error}.") from error
-    if not isinstance(value, dict):
-        raise InvalidJson("The body is JSON, but no object.")
-    return value

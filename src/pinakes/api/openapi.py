@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pinakes import errors
+from pinakes.api.body import FORM
 from pinakes.api.parameters import Parameter
 from pinakes.query.sources import SOURCES
 from pinakes.store.content import Change, Draft
@@ -214,10 +215,14 @@ def operation(
     query: Iterable[Parameter] = (),
     headers: Sequence[str] = (),
     body: str | None = None,
+    form: Sequence[Parameter] = (),
     refusals: Iterable[type[errors.PinakesError]] = (),
     later: str | None = None,
 ) -> dict[str, Any]:
-    """One operation: what it answers, takes, and refuses; `later` says what a 202 means, where there is one."""
+    """One operation: what it answers, takes, and refuses.
+
+    `form` are the parameters a body may have; `later` says what a 202 means, where there is one.
+    """
     success: dict[str, Any] = {"description": summary}
     if answer is not None:
         success["content"] = {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer}"}}}
@@ -235,11 +240,19 @@ def operation(
     if body is not None:
         schema = {"$ref": f"#/components/schemas/{body}"}
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    if form:
+        fields = {each.name: {**_schema(each), "description": each.doc} for each in form}
+        asked = {"type": "object", "properties": fields, "additionalProperties": False}
+        described["requestBody"] = {"required": False, "content": {FORM: {"schema": asked}}}
     return described
 
 
+def _schema(parameter: Parameter) -> dict[str, Any]:
+    return {"type": "array", "items": parameter.schema} if parameter.repeatable else dict(parameter.schema)
+
+
 def _query_parameter(parameter: Parameter) -> dict[str, Any]:
-    schema = {"type": "array", "items": parameter.schema} if parameter.repeatable else parameter.schema
+    schema = _schema(parameter)
     described: dict[str, Any] = {"name": parameter.name, "in": "query", "description": parameter.doc, "schema": schema}
     if parameter.repeatable:
         described |= {"style": "form", "explode": True}

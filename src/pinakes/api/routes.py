@@ -1,128 +1,38 @@
 """Every route of the API in one table: path, method, what answers it, and its description.
 
-The hot route is in it like the others; all are plain Starlette routes that read requests
-themselves, so that a refusal is always one of ours.
+The hot route is in it like the others (`search_routes`); all are plain Starlette routes that read
+requests themselves, so that a refusal is always one of ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes import errors
-from pinakes.api import cache, gallery, health, insight, items, metrics, suggest, tags, tags_admin, view
+from pinakes.api import cache, health, items, metrics, tags, tags_admin, view
 from pinakes.api.openapi import ID, SOURCE_TYPE, operation
 from pinakes.api.parameters import (
     ALIAS,
-    AROUND,
-    FACETS,
-    HISTOGRAM,
     LISTED,
     LISTED_PAIRS,
     PARENT,
-    RELATED,
-    RELATED_OF_SEARCH,
-    SUGGEST,
     TAG_DELETE,
     TAGS,
-    UNIFIED,
     VIEW_REFRESH,
     WRITES,
     Parameter,
 )
+from pinakes.api.route import BODY, READING, ApiRoute, Handler
+from pinakes.api.search_routes import SEARCH
 from pinakes.api.state import costly
 
-Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
-
-_READING = (
-    errors.UnknownParameter,
-    errors.InvalidParameter,
-    errors.NotAuthenticated,
-    errors.StoreUnavailable,
-    errors.StatementTimeout,
-    errors.Overloaded,
-)
-_BODY = (errors.InvalidJson, errors.BodyTooLarge, errors.BodyTooSlow)
-_WRITING = (*_READING, *_BODY, errors.Forbidden, errors.InvalidContent)
-
-
-@dataclass(frozen=True, slots=True)
-class ApiRoute:
-    """One method of one path."""
-
-    path: str
-    method: str
-    handler: Handler
-    described: dict[str, Any]
-    costly: bool = False
-    """Counted by `rate-limit-per-second`."""
-
-
+_WRITING = (*READING, *BODY, errors.Forbidden, errors.InvalidContent)
 _ADMINISTERING = (*_WRITING, errors.NotFound, errors.Conflict)
 # What `stats-public` may keep to administrators.
 _LOOKING = (errors.NotAuthenticated, errors.Forbidden, errors.StoreUnavailable)
-_SEARCHING = (*_READING, errors.QuerySyntax, errors.TooManyTerms, errors.TooManyRequests)
-
-# Before the routes whose last step is a number, which would take these names for one.
-_SEARCH: tuple[ApiRoute, ...] = (
-    ApiRoute(
-        insight.FACETS_PATH,
-        "GET",
-        insight.facets,
-        operation(
-            "The tags on most hits of a search.",
-            "Facets",
-            query=FACETS,
-            headers=("If-None-Match",),
-            refusals=_SEARCHING,
-        ),
-    ),
-    ApiRoute(
-        insight.HISTOGRAM_PATH,
-        "GET",
-        insight.spread,
-        operation("How the hits of a search spread over a field.", "Histogram", query=HISTOGRAM, refusals=_SEARCHING),
-        costly=True,
-    ),
-    ApiRoute(
-        insight.AROUND_PATH,
-        "GET",
-        insight.neighbours,
-        operation(
-            "What comes before and after an item inside a search, and its rank there.",
-            "Around",
-            query=AROUND,
-            refusals=(*_SEARCHING, errors.NotFound),
-        ),
-        costly=True,
-    ),
-    ApiRoute(
-        insight.RELATED_PATH,
-        "GET",
-        insight.related_to_search,
-        operation("Tags that go with a search.", "Related", query=RELATED_OF_SEARCH, refusals=_SEARCHING),
-        costly=True,
-    ),
-    ApiRoute(
-        suggest.PATH,
-        "GET",
-        suggest.suggestions,
-        operation("Tags one may be typing the name of.", "Suggestions", query=SUGGEST, refusals=_SEARCHING),
-    ),
-    ApiRoute(
-        insight.RELATED_OF_TAG_PATH,
-        "GET",
-        insight.related_to_tag,
-        operation(
-            "Tags that go with a tag.", "Related", path=(ID,), query=RELATED, refusals=(*_READING, errors.NotFound)
-        ),
-        costly=True,
-    ),
-)
 
 
 def _table(
@@ -184,27 +94,7 @@ _TAG_ADMIN: tuple[ApiRoute, ...] = (
 )
 
 ROUTES: tuple[ApiRoute, ...] = (
-    ApiRoute(
-        gallery.PATH,
-        "GET",
-        gallery.unified,
-        operation(
-            "A page of the unified gallery and its total.",
-            "Answer",
-            query=UNIFIED,
-            headers=("If-None-Match",),
-            refusals=(
-                *_READING,
-                errors.InvalidCursor,
-                errors.CursorMismatch,
-                errors.TooManyTerms,
-                errors.Forbidden,
-                errors.ReadModelNotReady,
-                errors.TooManyRequests,
-            ),
-        ),
-    ),
-    *_SEARCH,
+    *SEARCH,
     *_TAG_ADMIN,
     ApiRoute(
         items.COLLECTION,
@@ -230,7 +120,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             "Item",
             path=(SOURCE_TYPE, ID),
             headers=("If-None-Match",),
-            refusals=(*_READING, errors.NotFound),
+            refusals=(*READING, errors.NotFound),
         ),
     ),
     ApiRoute(
@@ -258,20 +148,20 @@ ROUTES: tuple[ApiRoute, ...] = (
             path=(SOURCE_TYPE, ID),
             query=WRITES,
             headers=("If-Match",),
-            refusals=(*_READING, errors.Forbidden, errors.NotFound, errors.StaleVersion),
+            refusals=(*READING, errors.Forbidden, errors.NotFound, errors.StaleVersion),
         ),
     ),
     ApiRoute(
         tags.COLLECTION,
         "GET",
         tags.list_tags,
-        operation("Tags by name, from items you may see.", "Tags", query=TAGS, refusals=_READING),
+        operation("Tags by name, from items you may see.", "Tags", query=TAGS, refusals=READING),
     ),
     ApiRoute(
         tags.PATH,
         "GET",
         tags.read_tag,
-        operation("One tag.", "Tag", path=(ID,), refusals=(*_READING, errors.NotFound)),
+        operation("One tag.", "Tag", path=(ID,), refusals=(*READING, errors.NotFound)),
     ),
     ApiRoute(
         cache.STATS,
@@ -290,7 +180,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             refusals=(
                 errors.NotAuthenticated,
                 errors.Forbidden,
-                *_BODY,
+                *BODY,
                 errors.InvalidParameter,
                 errors.CacheUnusable,
             ),
@@ -301,7 +191,7 @@ ROUTES: tuple[ApiRoute, ...] = (
         "GET",
         view.stats,
         operation(
-            "Policy, size, staleness and refreshes of the read model.", None, refusals=(*_READING, errors.Forbidden)
+            "Policy, size, staleness and refreshes of the read model.", None, refusals=(*READING, errors.Forbidden)
         ),
     ),
     ApiRoute(
@@ -312,7 +202,7 @@ ROUTES: tuple[ApiRoute, ...] = (
             "Bring the read model up to date now: 200 with its epoch, or 202 at once. Needs scope admin.",
             None,
             query=VIEW_REFRESH,
-            refusals=(*_READING, errors.Forbidden),
+            refusals=(*READING, errors.Forbidden),
             later="Accepted; it goes on.",
         ),
     ),

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode, params
-from pinakes.api.items import read_body
+from pinakes.api.body import read_object
 from pinakes.api.parameters import ALIAS, DEFAULT_TAGS_LISTED, LISTED, LISTED_PAIRS, PARENT, TAG_DELETE
 from pinakes.api.state import State, must_administer, state_of
 from pinakes.api.tags import HEADERS, tag_id_of
@@ -34,7 +34,7 @@ async def change_tag(request: Request) -> Response:
     """Another name or category."""
     state = _admin(request)
     tag_id = tag_id_of(request)
-    body = await read_body(request)
+    body = await read_object(request)
     given = _fields(body, {"name": str, "category": str, "keep_alias": bool})
     if not given.keys() & {"name", "category"}:
         raise InvalidContent("Nothing is to be changed.", field="name", allowed="name, category, or both")
@@ -50,7 +50,7 @@ async def merge_tag(request: Request) -> Response:
     """All of a tag's items get another tag instead."""
     state = _admin(request)
     tag_id = tag_id_of(request)
-    given = _fields(await read_body(request), {"into": int}, required=True)
+    given = _fields(await read_object(request), {"into": int}, required=True)
     merged = await tag_admin.merge(state.pool, tag_id, given["into"])
     return _answer(
         {"into": encode.tag(merged.into), "taggings": merged.taggings, "steps_left_out": merged.steps_left_out}
@@ -79,7 +79,7 @@ async def list_aliases(request: Request) -> Response:
 async def put_alias(request: Request) -> Response:
     """Makes a name lead to a tag."""
     state = _admin(request)
-    given = _fields(await read_body(request), {"alias": str, "tag": str}, required=True)
+    given = _fields(await read_object(request), {"alias": str, "tag": str}, required=True)
     async with writing(state.pool, state.settings.statement_timeout_ms) as conn:
         new = await aliases.put(conn, {given["alias"]: given["tag"]})
     return _answer(given, 201 if new else 200)
@@ -110,7 +110,7 @@ async def list_parents(request: Request) -> Response:
 async def put_parent(request: Request) -> Response:
     """Puts a tag directly below another."""
     state = _admin(request)
-    given = _fields(await read_body(request), {"child": str, "parent": str}, required=True)
+    given = _fields(await read_object(request), {"child": str, "parent": str}, required=True)
     async with writing(state.pool, state.settings.statement_timeout_ms) as conn:
         new = await hierarchy.put(conn, [(given["child"], given["parent"])])
     return _answer(given, 201 if new else 200)

@@ -1,0 +1,80 @@
+"""Bodies of requests: JSON objects, and questions too long for an address.
+
+A body is read up to `max-body-bytes` and for `body-timeout-seconds`. Of a longer one some more is read and thrown
+away, because who is still sending when the answer comes and the connection ends sees a broken connection.
+
+A question may be asked by POST as a form (`application/x-www-form-urlencoded`): its fields are the parameters
+of the same route's GET, and count together with those in the address. The web server refuses an address of
+65,535 bytes by itself; a form is as long as `max-query-bytes` allows, and what is wrong with a longer one is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes.api.state import state_of
+from pinakes.errors import BodyTooLarge, BodyTooSlow, InvalidJson, WrongMediaType
+
+FORM = "application/x-www-form-urlencoded"
+_THROWN_AWAY = 16 << 20
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object in the body.
+
+    Raises:
+        BodyTooLarge, BodyTooSlow: it is over a bound of the settings.
+        InvalidJson: it is no JSON object.
+    """
+    try:
+        value = orjson.loads(await _read(request))
+    except orjson.JSONDecodeError as error:
+        raise InvalidJson(f"The body cannot be read: {error}.") from error
+    if not isinstance(value, dict):
+        raise InvalidJson("The body is JSON, but no object.")
+    return value
+
+
+def asked_in_body(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """What answers `handler`'s questions asked by POST.
+
+    It raises what `handler` raises, BodyTooLarge and BodyTooSlow, and WrongMediaType where the body is no form.
+    """
+
+    async def asked(request: Request) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        form = await _read(request)
+        if kind != FORM and (kind or form):
+            raise WrongMediaType(f"A question in a body is a form, not {kind[:100] or 'without a type'}.", allowed=FORM)
+        address: bytes = request.scope["query_string"]
+        # As a GET, but for `If-None-Match`: 304 is no answer to a POST.
+        headers = [pair for pair in request.scope["headers"] if pair[0] != b"if-none-match"]
+        parts = {"query_string": b"&".join(filter(None, (address, form))), "headers": headers}
+        return await handler(Request({**request.scope, **parts}, request.receive))
+
+    return asked
+
+
+async def _read(request: Request) -> bytes:
+    settings = state_of(request).settings
+    most = settings.max_body_bytes
+    body, length = bytearray(), 0
+    try:
+        async with asyncio.timeout(settings.body_timeout_seconds):
+            async for chunk in request.stream():
+                length += len(chunk)
+                if length <= most:
+                    body += chunk
+                elif length > most + _THROWN_AWAY:
+                    break
+    except TimeoutError as error:
+        raise BodyTooSlow from error
+    if length > most:
+        raise BodyTooLarge(allowed=f"at most {most:,} bytes")
+    return bytes(body)

@@ -1,0 +1,62 @@
+"""A route: one method of one path, what answers it, and its description."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pinakes import errors
+from pinakes.api.body import asked_in_body
+from pinakes.api.openapi import operation
+from pinakes.api.parameters import Parameter
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+READING = (
+    errors.UnknownParameter,
+    errors.InvalidParameter,
+    errors.NotAuthenticated,
+    errors.StoreUnavailable,
+    errors.StatementTimeout,
+    errors.Overloaded,
+)
+BODY = (errors.InvalidJson, errors.BodyTooLarge, errors.BodyTooSlow)
+_FORM = (errors.BodyTooLarge, errors.BodyTooSlow, errors.WrongMediaType)
+_SEARCHING = (*READING, errors.QuerySyntax, errors.TooManyTerms, errors.TooManyRequests)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """One method of one path."""
+
+    path: str
+    method: str
+    handler: Handler
+    described: dict[str, Any]
+    costly: bool = False
+    """Counted by `rate-limit-per-second`."""
+
+
+def question(
+    path: str,
+    handler: Handler,
+    summary: str,
+    answer: str,
+    query: tuple[Parameter, ...],
+    *,
+    refusals: Sequence[type[errors.PinakesError]] = (),
+    headers: Sequence[str] = (),
+    costly: bool = False,
+) -> tuple[ApiRoute, ...]:
+    """A question about the current filter: in the address of a GET, or in the form of a POST."""
+    refused: tuple[type[errors.PinakesError], ...] = (*_SEARCHING, *refusals)
+    get = operation(summary, answer, query=query, headers=headers, refusals=refused)
+    post = operation(f"{summary} The question is a form.", answer, form=query, refusals=(*refused, *_FORM))
+    return (
+        ApiRoute(path, "GET", handler, get, costly),
+        ApiRoute(path, "POST", asked_in_body(handler), post, costly),
+    )
