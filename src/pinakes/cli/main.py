@@ -9,6 +9,7 @@ signal's number when interrupted (`demo` and `serve`: 0, there it is how one end
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -49,6 +50,8 @@ class Commands(click.Group):
         """Imports the command."""
         if cmd_name not in COMMANDS:
             return None
+        # numpy's threads for matrices, which nobody here multiplies, spin for 0.1 s when a process starts.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         found = import_module(f"pinakes.cli.{COMMANDS[cmd_name]}").command
         assert isinstance(found, click.Command)
         return found

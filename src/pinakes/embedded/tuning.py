@@ -42,6 +42,8 @@ def configuration(sockets: Path, free_disk: int) -> str:
         "shared_buffers": f"{max(64, min(ram // 4, 8192))}MB",
         "effective_cache_size": f"{max(128, ram * 6 // 10)}MB",
         "maintenance_work_mem": f"{max(32, min(ram // 16, 1024))}MB",
+        # More would only take turns on the same cores.
+        "max_parallel_workers": str(os.cpu_count() or 1),
         "work_mem": f"{max(4, min(ram // 400, 64))}MB",
         # Solid-state disks: a random page costs about what a sequential one does.
         "random_page_cost": "1.1",

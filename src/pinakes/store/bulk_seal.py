@@ -26,13 +26,8 @@ from pinakes.store.queries import for_source, load
 
 LOCK = int.from_bytes(b"pk-bulk", "big")
 
-# Index builds sort in memory: four times PostgreSQL's default halves the time of the words' index.
-_MEMORY = (
-    "SELECT set_config('maintenance_work_mem', greatest(setting::bigint, 262144)::text || 'kB', true) "
-    "FROM pg_settings WHERE name = 'maintenance_work_mem'"
-)
 _STAND_IN = "stands_in_for_foreign_key"
-# One connection a core of a small machine; more would only share the same disk.
+# One more than a small machine has cores: the end of each build waits for the disk.
 _BUILDERS = 3
 
 Status = Callable[[str], None]
@@ -103,7 +98,7 @@ async def _spread(pool: Pool, guard: Connection, steps: Sequence[Step]) -> None:
 async def _build(row: asyncpg.Record, connection: Connection) -> None:
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute(_MEMORY)
+        await connection.execute(load("bulk")["building"], _BUILDERS)
         await connection.execute(row["definition"])
         await connection.execute(load("bulk")["paid"], row["table_name"], row["object_name"])
 

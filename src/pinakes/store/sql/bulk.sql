@@ -58,6 +58,23 @@ SELECT table_name, object_name, kind, definition
 FROM load_state
 ORDER BY kind DESC, definition LIKE '% USING gin %' DESC, table_name DESC, object_name
 
+-- name: building
+-- purpose: for this transaction, which builds one index while others are built beside it: memory to sort in (four times the
+--   server's default halves the time of the words' index), and no more parallel workers than are there for each
+--   builder ($1 of them): builds side by side need nothing brought together afterwards
+-- index: none; the server's settings
+-- bound: one row
+SELECT
+    set_config('maintenance_work_mem', greatest(memory.setting::bigint, 262144)::text || 'kB', true),
+    set_config('max_parallel_maintenance_workers', least(parallel.most, greatest(parallel.workers / $1 - 1, 0))::text, true)
+FROM pg_settings AS memory
+CROSS JOIN (
+    SELECT
+        current_setting('max_parallel_maintenance_workers')::integer AS most,
+        current_setting('max_parallel_workers')::integer AS workers
+) AS parallel
+WHERE memory.name = 'maintenance_work_mem'
+
 -- name: paid
 -- purpose: forgets that an object was off, in the transaction that puts it back
 -- index: primary key of load_state

@@ -35,6 +35,15 @@ CREATE TRIGGER endings_removed AFTER DELETE ON tags
 CREATE TRIGGER endings_truncated AFTER TRUNCATE ON tags
     FOR EACH STATEMENT EXECUTE FUNCTION endings_truncated();
 
+-- As in 0010, and the words of a name are cut once. OFFSET 0 keeps PostgreSQL from writing the cutting out wherever
+-- the words are used, which did it anew for every ending and for the check of each: 4.5 µs a tag, not 20.
+CREATE OR REPLACE FUNCTION pinakes_endings(name text) RETURNS SETOF text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT left(array_to_string(cut.words[place:], ' '), 255)
+    FROM (SELECT string_to_array(btrim(pinakes_words(name)), ' ') AS words OFFSET 0) AS cut
+    CROSS JOIN generate_series(1, least(cardinality(cut.words), 8)) AS place
+    WHERE cut.words[place] <> '';
+$$;
+
 -- No two endings of one name are equal, for they differ in their number of words and a name has no more
 -- characters than an ending: nothing to be looked for before each is stored.
 CREATE OR REPLACE FUNCTION endings_of_added_tags() RETURNS trigger LANGUAGE plpgsql AS $$
