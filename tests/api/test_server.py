@@ -85,5 +85,6 @@ async def test_a_megabyte_of_search_term_in_a_form_is_told_what_is_allowed(serve
     answer = await served.post("/api/v1/content/unified", data={"search_term": "x" * 1_000_000})
     problem = assert_problem(answer, 422, "PK105")
     assert (problem["parameter"], problem["allowed"]) == ("search_term", "at most 65,536 bytes")
+    assert problem["detail"] == "The question is 1,000,012 bytes long."
     assert_problem(await served.post("/api/v1/content/unified", data={"search_term": "x" * 3_000_000}), 413, "PK703")
     assert (await served.get("/healthz")).status_code == 200

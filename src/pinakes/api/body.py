@@ -18,6 +18,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pinakes.api import params
 from pinakes.api.state import state_of
 from pinakes.errors import BodyTooLarge, BodyTooSlow, InvalidJson, WrongMediaType
 
@@ -33,7 +34,7 @@ async def read_object(request: Request) -> dict[str, Any]:
         InvalidJson: it is no JSON object.
     """
     try:
-        value = orjson.loads(await _read(request))
+        value = orjson.loads((await _read(request, state_of(request).settings.max_body_bytes))[0])
     except orjson.JSONDecodeError as error:
         raise InvalidJson(f"The body cannot be read: {error}.") from error
     if not isinstance(value, dict):
@@ -44,14 +45,19 @@ async def read_object(request: Request) -> dict[str, Any]:
 def asked_in_body(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
     """What answers `handler`'s questions asked by POST.
 
-    It raises what `handler` raises, BodyTooLarge and BodyTooSlow, and WrongMediaType where the body is no form.
+    It raises what `handler` raises, BodyTooLarge and BodyTooSlow, WrongMediaType where the body is no form, and
+    TooManyTerms where it is longer than a question may be.
     """
 
     async def asked(request: Request) -> Response:
+        settings = state_of(request).settings
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        form = await _read(request)
+        # Anybody may ask, so no more of a form is held than a question may be long.
+        form, length = await _read(request, settings.max_query_bytes)
         if kind != FORM and (kind or form):
             raise WrongMediaType(f"A question in a body is a form, not {kind[:100] or 'without a type'}.", allowed=FORM)
+        if length > len(form):
+            raise params.too_long(form, length, settings)
         address: bytes = request.scope["query_string"]
         # As a GET, but for `If-None-Match`: 304 is no answer to a POST.
         headers = [pair for pair in request.scope["headers"] if pair[0] != b"if-none-match"]
@@ -61,7 +67,8 @@ def asked_in_body(handler: Callable[[Request], Awaitable[Response]]) -> Callable
     return asked
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, keep: int) -> tuple[bytes, int]:
+    """The first `keep` bytes of the body, and how long it is."""
     settings = state_of(request).settings
     most = settings.max_body_bytes
     body, length = bytearray(), 0
@@ -69,12 +76,12 @@ async def _read(request: Request) -> bytes:
         async with asyncio.timeout(settings.body_timeout_seconds):
             async for chunk in request.stream():
                 length += len(chunk)
-                if length <= most:
-                    body += chunk
-                elif length > most + _THROWN_AWAY:
+                if len(body) < keep:
+                    body += chunk[: keep - len(body)]
+                if length > most + _THROWN_AWAY:
                     break
     except TimeoutError as error:
         raise BodyTooSlow from error
     if length > most:
         raise BodyTooLarge(allowed=f"at most {most:,} bytes")
-    return bytes(body)
+    return bytes(body), length

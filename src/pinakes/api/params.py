@@ -124,12 +124,7 @@ def read(raw: bytes, table: tuple[Parameter, ...], settings: Settings) -> Given:
     """
     known = {parameter.name: parameter for parameter in table}
     if len(raw) > settings.max_query_bytes:
-        longest = max(_split(raw), key=lambda pair: len(pair[1]), default=(b"", b""))[0].decode("ascii", "replace")
-        raise TooManyTerms(
-            f"The query string is {len(raw):,} bytes long.",
-            parameter=longest if longest in known else None,
-            allowed=f"at most {settings.max_query_bytes:,} bytes",
-        )
+        raise too_long(raw, len(raw), settings)
     given = Given()
     for raw_name, raw_value in _split(raw):
         name = _decode(raw_name, "")
@@ -153,6 +148,16 @@ def read(raw: bytes, table: tuple[Parameter, ...], settings: Settings) -> Given:
                 allowed=f"at most {settings.max_terms:,} terms: tags, types, sources and words together",
             )
     return given
+
+
+def too_long(raw: bytes, length: int, settings: Settings) -> TooManyTerms:
+    """The refusal of a question of `length` bytes that begins with `raw`: it names what is longest there."""
+    longest = max(_split(raw), key=lambda pair: len(pair[1]), default=(b"", b""))[0].decode("ascii", "replace")
+    return TooManyTerms(
+        f"The question is {length:,} bytes long.",
+        parameter=longest[:100],
+        allowed=f"at most {settings.max_query_bytes:,} bytes",
+    )
 
 
 def _split(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
