@@ -27,8 +27,8 @@ from pinakes.store.queries import for_source, load
 LOCK = int.from_bytes(b"pk-bulk", "big")
 
 _STAND_IN = "stands_in_for_foreign_key"
-# One more than a small machine has cores: the end of each build waits for the disk.
-_BUILDERS = 3
+# One connection a core of a small machine; a third only takes time from the words' indexes, which take longest.
+_BUILDERS = 2
 
 Status = Callable[[str], None]
 Step: TypeAlias = Callable[[Connection], Awaitable[None]]

@@ -18,10 +18,10 @@ depends_on: str | None = None
 def upgrade() -> None:
     scripts.run(cutting.filled(scripts.read("0011_loading.sql")))
     for source in SOURCES:
-        scripts.run(scripts.read("0011_source.sql").format(table=source.table))
+        scripts.run(scripts.read("0011_source.sql").format(table=source.table, name=source.name))
 
 
 def downgrade() -> None:
     for source in SOURCES:
-        scripts.run(scripts.read("0011_source_down.sql").format(table=source.table))
+        scripts.run(scripts.read("0011_source_down.sql").format(table=source.table, name=source.name))
     scripts.run(cutting.filled(scripts.read("0011_down.sql")))
