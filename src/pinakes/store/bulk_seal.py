@@ -13,8 +13,8 @@ another command, and a dead one's lock is gone with its connection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TypeAlias
 
@@ -95,9 +95,16 @@ async def _spread(pool: Pool, guard: Connection, steps: Sequence[Step]) -> None:
             raise error
 
 
-async def _build(row: asyncpg.Record, connection: Connection) -> None:
+@asynccontextmanager
+async def _unhurried(connection: Connection) -> AsyncIterator[None]:
+    """A transaction whose statements may take as long as they take."""
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
+        yield
+
+
+async def _build(row: asyncpg.Record, connection: Connection) -> None:
+    async with _unhurried(connection):
         await connection.execute(load("bulk")["building"], _BUILDERS)
         await connection.execute(row["definition"])
         await connection.execute(load("bulk")["paid"], row["table_name"], row["object_name"])
@@ -124,8 +131,7 @@ async def _check_keys(
         try:
             await _validate(connection, source, row)
         except asyncpg.ForeignKeyViolationError:
-            async with connection.transaction():
-                await connection.execute("SET LOCAL statement_timeout = 0")
+            async with _unhurried(connection):
                 removed = await connection.execute(for_source(load("bulk")["remove_orphans"], source))
             on_status(f"Removed {removed.split()[-1]} taggings whose item or tag had been deleted meanwhile")
             await _validate(connection, source, row)
@@ -138,15 +144,13 @@ async def _take_statistics(source: Source, connection: Connection) -> None:
     Their words are cut again for it, 10 µs an item, and PostgreSQL would look at 30,000 items however few there
     are. What plans ask is whether a word is on one item in some: a fifth of a small table answers that too.
     """
-    async with connection.transaction():
-        await connection.execute("SET LOCAL statement_timeout = 0")
+    async with _unhurried(connection):
         await connection.execute(for_source(load("bulk")["statistics_target"], source))
         await connection.execute(f"ANALYZE {source.table}")
 
 
 async def _validate(connection: Connection, source: Source, row: asyncpg.Record) -> None:
-    async with connection.transaction():
-        await connection.execute("SET LOCAL statement_timeout = 0")
+    async with _unhurried(connection):
         await connection.execute(f'ALTER TABLE {source.tags_table} VALIDATE CONSTRAINT "{row["object_name"]}"')
         await connection.execute(load("bulk")["paid"], row["table_name"], row["object_name"])
         if f"REFERENCES {source.table}(" in row["definition"]:

@@ -26,13 +26,6 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE OR REPLACE FUNCTION pinakes_endings(name text) RETURNS SETOF text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT left(array_to_string(cut.words[place:], ' '), 255)
-    FROM (SELECT string_to_array(btrim(pinakes_words(name)), ' ') AS words) AS cut
-    CROSS JOIN generate_series(1, least(cardinality(cut.words), 8)) AS place
-    WHERE cut.words[place] <> '';
-$$;
-
 DROP TRIGGER endings_truncated ON tags;
 DROP TRIGGER endings_removed ON tags;
 DROP FUNCTION endings_of_removed_tags();

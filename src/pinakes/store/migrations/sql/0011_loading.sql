@@ -1,4 +1,4 @@
--- Words are cut sooner, and endings of names stored in two thirds of the time. Executed once by migration 0011.
+-- Words are cut sooner, and new tags made in half the time. Executed once by migration 0011.
 
 -- As in 0001, and every text is cut into the same words, so the indexes on them stay as they are. But a text
 -- beyond ASCII is first asked whether it has any capital to fold: nearly all have none, and asking for each block

@@ -25,3 +25,4 @@ def downgrade() -> None:
     for source in SOURCES:
         scripts.run(scripts.read("0011_source_down.sql").format(table=source.table, name=source.name))
     scripts.run(cutting.filled(scripts.read("0011_down.sql")))
+    scripts.run(scripts.read("0010_endings.sql"))
