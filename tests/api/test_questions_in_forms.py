@@ -77,6 +77,7 @@ async def test_what_is_wrong_in_a_form_is_named_as_in_an_address(client: httpx.A
         ({"q": "(sunset"}, 400, "PK106", "q"),
         ({"tags_all": [f"tag {n}" for n in range(2000)]}, 422, "PK105", "tags_all"),
         ({"search_term": "x" * 1_000_000}, 422, "PK105", "search_term"),
+        ({"nothing": "x" * 1_000_000}, 422, "PK105", None),
         ({"engine": "base"}, 401, None, "engine"),
     ):
         problem = assert_problem(await client.post(U, data=asked), status, code)

@@ -11,14 +11,13 @@ of the same route's GET, and count together with those in the address. The web s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
 
 from pinakes.api import params
+from pinakes.api.parameters import Parameter
 from pinakes.api.state import state_of
 from pinakes.errors import BodyTooLarge, BodyTooSlow, InvalidJson, WrongMediaType
 
@@ -42,29 +41,24 @@ async def read_object(request: Request) -> dict[str, Any]:
     return value
 
 
-def asked_in_body(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """What answers `handler`'s questions asked by POST.
+async def read_form(request: Request, table: tuple[Parameter, ...]) -> bytes:
+    """The form in the body, which may have the parameters of `table`, still encoded; empty where there is no body.
 
-    It raises what `handler` raises, BodyTooLarge and BodyTooSlow, WrongMediaType where the body is no form, and
-    TooManyTerms where it is longer than a question may be.
+    Anybody may ask, so no more of it is held than a question may be long.
+
+    Raises:
+        BodyTooLarge, BodyTooSlow: it is over a bound of the settings.
+        WrongMediaType: it is something else than a form.
+        TooManyTerms: it is longer than a question may be.
     """
-
-    async def asked(request: Request) -> Response:
-        settings = state_of(request).settings
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        # Anybody may ask, so no more of a form is held than a question may be long.
-        form, length = await _read(request, settings.max_query_bytes)
-        if kind != FORM and (kind or form):
-            raise WrongMediaType(f"A question in a body is a form, not {kind[:100] or 'without a type'}.", allowed=FORM)
-        if length > len(form):
-            raise params.too_long(form, length, settings)
-        address: bytes = request.scope["query_string"]
-        # As a GET, but for `If-None-Match`: 304 is no answer to a POST.
-        headers = [pair for pair in request.scope["headers"] if pair[0] != b"if-none-match"]
-        parts = {"query_string": b"&".join(filter(None, (address, form))), "headers": headers}
-        return await handler(Request({**request.scope, **parts}, request.receive))
-
-    return asked
+    settings = state_of(request).settings
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    form, length = await _read(request, settings.max_query_bytes)
+    if kind != FORM and (kind or form):
+        raise WrongMediaType(f"A question in a body is a form, not {kind[:100] or 'without a type'}.", allowed=FORM)
+    if length > len(form):
+        raise params.too_long(form, length, table, settings)
+    return form
 
 
 async def _read(request: Request, keep: int) -> tuple[bytes, int]:

@@ -124,7 +124,7 @@ def read(raw: bytes, table: tuple[Parameter, ...], settings: Settings) -> Given:
     """
     known = {parameter.name: parameter for parameter in table}
     if len(raw) > settings.max_query_bytes:
-        raise too_long(raw, len(raw), settings)
+        raise too_long(raw, len(raw), table, settings)
     given = Given()
     for raw_name, raw_value in _split(raw):
         name = _decode(raw_name, "")
@@ -150,12 +150,12 @@ def read(raw: bytes, table: tuple[Parameter, ...], settings: Settings) -> Given:
     return given
 
 
-def too_long(raw: bytes, length: int, settings: Settings) -> TooManyTerms:
-    """The refusal of a question of `length` bytes that begins with `raw`: it names what is longest there."""
+def too_long(raw: bytes, length: int, table: tuple[Parameter, ...], settings: Settings) -> TooManyTerms:
+    """The refusal of a question of `length` bytes that begins with `raw`: it names the parameter longest there."""
     longest = max(_split(raw), key=lambda pair: len(pair[1]), default=(b"", b""))[0].decode("ascii", "replace")
     return TooManyTerms(
         f"The question is {length:,} bytes long.",
-        parameter=longest[:100],
+        parameter=longest if any(parameter.name == longest for parameter in table) else None,
         allowed=f"at most {settings.max_query_bytes:,} bytes",
     )
 

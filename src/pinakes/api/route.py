@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes import errors
-from pinakes.api.body import asked_in_body
+from pinakes.api.body import read_form
 from pinakes.api.openapi import operation
 from pinakes.api.parameters import Parameter
 
@@ -58,5 +58,19 @@ def question(
     post = operation(f"{summary} The question is a form.", answer, form=query, refusals=(*refused, *_FORM))
     return (
         ApiRoute(path, "GET", handler, get, costly),
-        ApiRoute(path, "POST", asked_in_body(handler), post, costly),
+        ApiRoute(path, "POST", _in_form(handler, query), post, costly),
     )
+
+
+def _in_form(handler: Handler, table: tuple[Parameter, ...]) -> Handler:
+    """What answers `handler`'s questions, of the parameters of `table`, when they are asked in a form."""
+
+    async def asked(request: Request) -> Response:
+        form = await read_form(request, table)
+        address: bytes = request.scope["query_string"]
+        # As a GET, but for `If-None-Match`: 304 is no answer to a POST.
+        headers = [pair for pair in request.scope["headers"] if pair[0] != b"if-none-match"]
+        parts = {"query_string": b"&".join(filter(None, (address, form))), "headers": headers}
+        return await handler(Request({**request.scope, **parts}, request.receive))
+
+    return asked
