@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import psutil
 
 from pinakes.embedded.process import find
@@ -14,8 +15,11 @@ from pinakes.embedded.process import find
 def processes(data_dir: Path) -> list[int]:
     """The server processes of `data_dir`."""
     place = data_dir.resolve()
-    sockets = (place / "socket-dir").read_text() if (place / "socket-dir").exists() else str(place)
-    return [*find("postgres", str(place / "pg")), *find("redis-server", sockets)]
+    noted = place / "identity.json"
+    if not noted.exists():
+        return []
+    name = orjson.loads(noted.read_bytes())["id"]
+    return [*find("postgres", f"cluster_name=pinakes-{name}"), *find("redis-server", name)]
 
 
 def command_line(process: psutil.Process) -> str:

@@ -180,7 +180,7 @@ async def test_pid_files_that_name_a_stranger_do_no_harm(data_dir: Path) -> None
     # As after a power failure and a reboot: the pid now belongs to somebody else, here to us.
     text = "\n".join([str(os.getpid()), *notes[1:]]) + "\n"
     (data_dir / "pg" / "postmaster.pid").write_text(text)
-    (data_dir / "run" / ".s.PGSQL.5432.lock").write_text(text)
+    (Path((data_dir / "socket-dir").read_text()) / ".s.PGSQL.5432.lock").write_text(text)
     async with await EmbeddedServers.start(data_dir) as servers:
         assert await query(servers, "SELECT 1") == 1
 

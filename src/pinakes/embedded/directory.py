@@ -1,7 +1,8 @@
 """The data directory: what is where in it, who uses it, and what is secret.
 
     pg/  redis/  log/      the servers' own
-    run/                   their sockets (elsewhere where this path is too long for a socket)
+    run/                   their sockets (elsewhere where this path is too long for a socket; sockets.py)
+    identity.json          which folder this is, so that a copy is told from its original (identity.py)
     secrets.json           keys for tokens and cursors, readable by the owner only
     servers.lock           held while servers are started or stopped
     users.lock             held, shared, by everyone who uses the servers
@@ -10,6 +11,8 @@
 
 All locks are `flock`s: the kernel drops them with the process, however that ends, so there are no
 stale ones, no pids to compare, and whoever can have `users.lock` for himself is the last user.
+
+A directory in use may be renamed: it is held open, and `path` is where it is now.
 """
 
 from __future__ import annotations
@@ -18,26 +21,25 @@ import asyncio
 import errno
 import fcntl
 import os
-import re
 import secrets
 import shutil
-import tempfile
+import weakref
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
 
+from pinakes.embedded.identity import FILE, Identity, identify, place_of
 from pinakes.embedded.process import Account
+from pinakes.embedded.sockets import NOTE, socket_dir
 from pinakes.errors import DiskFull, EmbeddedError
 
 LOCK_PATIENCE_S = 180.0
 START_BYTES = 192 * 1024 * 1024  # a new cluster is 40 MB, its first WAL segments as much again
-SOCKET_PATH_BYTES = 107  # sun_path of Linux, less the final NUL
-_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 _NAMES = frozenset(
-    {"pg", "pg.new", "redis", "log", "run", "socket-dir", "secrets.json", "servers.lock", "users.lock"}
+    {"pg", "pg.new", "redis", "log", "run", NOTE, FILE, f"{FILE}.new", "secrets.json", "servers.lock", "users.lock"}
     | {"demo.lock", "demo-address", "fill.json", "fill.new", "secrets.new"}
 )
 
@@ -57,7 +59,37 @@ class DataDirectory:
     """One data directory; made by `open`, which creates what is missing."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.resolve()  # one spelling: it is how the servers are recognised
+        """Raises OSError where there is no such folder."""
+        self._path = path.resolve()
+        self._held = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        weakref.finalize(self, os.close, self._held)
+        held = os.fstat(self._held)
+        self._folder = (held.st_dev, held.st_ino)
+
+    @property
+    def path(self) -> Path:
+        """Where the directory is now, which may have been renamed since it was opened.
+
+        Raises EmbeddedError where it is nowhere any more: another one of its name is not touched.
+        """
+        if place_of(self._path) == self._folder:
+            return self._path
+        with suppress(OSError):
+            moved = Path(f"/proc/self/fd/{self._held}").readlink()
+            if place_of(moved) == self._folder:
+                self._path = moved
+                return moved
+        raise EmbeddedError(
+            f"The data directory {self._path} was removed or moved while it was used",
+            hint="End what runs on it, and start it again where the directory is now.",
+        )
+
+    def exists(self) -> bool:
+        """Whether the directory is still somewhere."""
+        try:
+            return self.path.is_dir()
+        except EmbeddedError:
+            return False
 
     @property
     def postgres(self) -> Path:
@@ -80,17 +112,16 @@ class DataDirectory:
 
         Raises EmbeddedError where it cannot be ours: a file, not writable, or full of other things.
         """
-        directory = cls(path)
         with translate_os_errors(f"The data directory {path} cannot be used"):
-            directory.path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
+            directory = cls(path)
             present = {entry.name for entry in directory.path.iterdir()}
             if present - _NAMES and "secrets.json" not in present:
                 raise EmbeddedError(
                     f"{path} is not a Pinakes data directory: it holds other files",
                     hint="Choose a --data-dir that is new, empty, or made by Pinakes.",
                 )
-            if not os.access(directory.path, os.R_OK | os.W_OK | os.X_OK):
-                raise PermissionError(errno.EACCES, "it belongs to another user")
+            _require_ours(directory.path)
         return directory
 
     def require_space(self, needed: int, what: str) -> None:
@@ -150,24 +181,18 @@ class DataDirectory:
         except (TypeError, orjson.JSONDecodeError) as error:
             raise EmbeddedError(f"{path} is damaged", hint="Remove it; tokens and cursors made so far end.") from error
 
-    def socket_dir(self, account: Account) -> Path:
-        """Where the sockets are: `run`, or a short path in the system's directory for temporary files.
+    def identity(self) -> tuple[Identity, bool]:
+        """Who this directory is, and whether it was found to be a copy; to be asked under `starting_or_stopping`.
 
-        The choice is written down, because another process may have another TMPDIR.
+        Raises EmbeddedError where its cluster is another directory's as well.
         """
-        note = self.path / "socket-dir"
+        with translate_os_errors(f"{self.path} cannot be identified"):
+            return identify(self.path, self.postgres)
+
+    def socket_dir(self, identity: Identity, account: Account) -> Path:
+        """Where the sockets are, closed to others."""
         with translate_os_errors("There is no place for the servers' sockets"):
-            if note.exists() and (chosen := Path(note.read_text())).is_dir():
-                return chosen
-            chosen = self.path / "run"
-            name = chosen / ".s.PGSQL.5432.lock"
-            if len(os.fsencode(name)) <= SOCKET_PATH_BYTES and _PLAIN.fullmatch(str(chosen)):
-                chosen.mkdir(mode=0o700, exist_ok=True)
-            else:
-                chosen = Path(tempfile.mkdtemp(prefix="pinakes-"))
-            account.own(chosen)
-            note.write_text(str(chosen))
-        return chosen
+            return socket_dir(self.path, identity.id, account)
 
     def _open(self, name: str) -> int:
         return os.open(self.path / name, os.O_RDWR | os.O_CREAT, 0o600)
@@ -182,6 +207,18 @@ def try_lock(descriptor: int, kind: int) -> bool:
     return True
 
 
+def _require_ours(path: Path) -> None:
+    """Raises OSError, saying what is the matter, where the directory cannot be written or somebody else could."""
+    owner = path.stat().st_uid
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, "its disk is read-only")
+    if os.geteuid() not in (0, owner) and owner != 0:
+        raise PermissionError(errno.EACCES, "it belongs to another user")
+    effective = os.access in os.supports_effective_ids
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective):
+        raise PermissionError(errno.EACCES, "its permissions do not let you write in it")
+
+
 @contextmanager
 def translate_os_errors(what: str) -> Iterator[None]:
     """Errors of the file system as ours."""
@@ -190,4 +227,8 @@ def translate_os_errors(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull(f"{what}: no space left on the disk") from error
-        raise EmbeddedError(f"{what}: {error.strerror}") from error
+        raise EmbeddedError(f"{what}: {error.strerror or error}") from error
+    except RuntimeError as error:  # how pathlib says that symbolic links go round in circles
+        if "ymlink loop" not in str(error):
+            raise
+        raise EmbeddedError(f"{what}: symbolic links that lead to themselves") from error

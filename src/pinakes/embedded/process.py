@@ -175,6 +175,14 @@ def is_alive(pid: int, name: str, mark: str) -> bool:
         return False
 
 
+def works_in(pid: int, folder: Path) -> bool:
+    """Whether the working directory of `pid` is `folder`, by whatever path; False where we may not know."""
+    try:
+        return folder.samefile(psutil.Process(pid).cwd())
+    except (psutil.Error, OSError):
+        return False
+
+
 def find(name: str, mark: str) -> list[int]:
     """The live processes called `name` with `mark` in their command line."""
     return [pid for pid in psutil.pids() if is_alive(pid, name, mark)]

