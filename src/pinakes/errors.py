@@ -21,6 +21,7 @@
     │   ├── SchemaMismatch  503
     │   ├── NotReadable     500   a row that breaks an invariant
     │   ├── ReadModelNotReady 503 missing, being exchanged, or too old
+    │   ├── MissingRow      503   a table has lost the one row it must have
     │   └── CacheUnusable   503
     ├── RequestError        400   HTTP that no route can take
     │   ├── NoSuchRoute     404
@@ -228,6 +229,13 @@ class ReadModelNotReady(StoreError):
 
     code = "PK405"
     hint = "Run `pinakes worker`, or ask with engine=auto; `pinakes view status` says more."
+
+
+class MissingRow(StoreError):
+    """A table has lost a row that it must always have."""
+
+    code = "PK505"
+    hint = "Run `pinakes check --part schema --repair` as the owner of the tables, then `pinakes worker`."
 
 
 class CacheUnusable(StoreError):

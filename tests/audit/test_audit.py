@@ -6,19 +6,22 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import orjson
 import pytest
 import pytest_asyncio
 
+from pinakes.audit import answers
 from pinakes.audit.part import Subject
 from pinakes.audit.run import NAMES, Audit, Verdict
 from pinakes.bitmap.segments import decode
+from pinakes.cache.clocks import Clocks, Reading
 from pinakes.cache.core import ResultCache
+from pinakes.cache.link import CacheUnavailable
 from pinakes.cache.options import Options
-from pinakes.errors import SettingsError
+from pinakes.errors import CacheUnusable, SettingsError
 from pinakes.index.build import build
 from pinakes.service import ContentService
 from pinakes.settings import Settings
@@ -230,6 +233,57 @@ async def test_a_clock_that_stayed_behind_the_log_is_found(subject: Subject) -> 
     assert (await wrong(subject, "clocks"))["clocks"][0].startswith(f"{terms[0]}: the clock says")
 
 
+async def test_an_import_of_many_words_is_checked_in_bounded_questions(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many clocks are asked in one command, and as many terms of the log held at a time, whatever was imported."""
+    cache = subject.service.cache
+    assert cache is not None
+    for batch in range(10):
+        await subject.pool.execute(
+            """
+            INSERT INTO content_items (title, creator_id)
+            SELECT 'word' || n || ' another' || n || ' third' || n || ' fourth' || n, 1
+            FROM generate_series(400 * $1::integer, 400 * $1::integer + 399) AS n
+            """,
+            batch,
+        )
+        async with asyncio.timeout(120):
+            while await subject.pool.fetchval(DIRTY):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    newest = await subject.pool.fetchval("SELECT max(epoch) FROM change_log")
+    async with asyncio.timeout(120):
+        while cache.mirror.newest < newest:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    monkeypatch.setattr(answers, "TERMS", 1000)
+    asked: list[int] = []
+    read = Clocks.read
+
+    async def counted(self: Clocks, terms: Iterable[str]) -> Reading | None:
+        asked.append(len(list(terms)))
+        return await read(self, terms)
+
+    monkeypatch.setattr(Clocks, "read", counted)
+    steps = [step async for step in answers.clocks(subject, 0)]
+    assert [step.findings for step in steps if step.findings] == []
+    assert sum(step.checked for step in steps) > 16_000
+    assert sum(asked) == sum(step.checked for step in steps)
+    assert max(asked) <= answers.ASKED
+    assert len(steps) > 1
+
+
+async def test_a_redis_that_does_not_answer_ends_the_check_with_a_message(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(self: Clocks, terms: Iterable[str]) -> Reading | None:
+        raise CacheUnavailable("no reply within 40 ms")
+
+    monkeypatch.setattr(Clocks, "read", lost)
+    monkeypatch.setattr(answers, "TRUST_S", 0.3)
+    with pytest.raises(CacheUnusable, match="no reply within 40 ms"):
+        await wrong(subject, "clocks")
+
+
 async def test_a_check_that_was_ended_goes_on_where_it_was(subject: Subject, tmp_path: Path) -> None:
     noted = tmp_path / "progress.json"
     await planted(subject.pool, "INSERT INTO tag_count_deltas VALUES (1, 3, 2)")
@@ -251,7 +305,8 @@ async def test_a_check_that_was_ended_goes_on_where_it_was(subject: Subject, tmp
     again: list[Verdict] = await Audit(
         subject, progress_file=noted, on_step=lambda part, _d, _t: seen.append(part)
     ).run()
-    assert first[0] == "orphans"
+    assert first[0] == "schema"
+    assert "schema" not in seen
     assert "orphans" not in seen
     assert "tag-counts" not in seen
     assert "read-model" in seen

@@ -11,6 +11,8 @@ from pinakes.cache.clocks import CURRENT, Clocks
 from pinakes.cache.entry import Entry
 from pinakes.cache.link import CacheRefused, CacheUnavailable, Link
 from pinakes.cache.mirror import Mirror
+from pinakes.cache.publisher import MOST_TERMS, Found, Publisher, State
+from pinakes.cache.stamp import Stamp
 
 
 @pytest_asyncio.fixture
@@ -139,6 +141,19 @@ async def follow(link: Link, hands: Hands, **limits: int) -> Mirror:
     await mirror.look()
     await mirror.look()
     return mirror
+
+
+async def test_epochs_that_touched_very_many_terms_move_the_clock_of_everything(clocks: Clocks, link: Link) -> None:
+    """One command of bounded length, however much an import touched; each of its terms counts as touched."""
+    await begin(clocks, link, 10)
+    publisher = Publisher(link, "postgresql://nobody/asked")
+    stamp = Stamp(12, "a", exact=True, policy="incremental", behind_ms=0)
+    changes = [(11, [f"word:w{n}" for n in range(MOST_TERMS)]), (12, ["tag:1"])]
+    assert await publisher.publish(Found(clocks, 10, await now_ms(link), State(stamp, changes)))
+    assert await clocks.size() == 1
+    known = await clocks.read(["word:w1", "word:w9999", "tag:1", "tag:2"])
+    assert known is not None
+    assert {known.clock(term) for term in ("word:w1", "word:w9999", "tag:1", "tag:2")} == {12}
 
 
 async def test_a_mirror_knows_what_came_after_it_and_nothing_before(clocks: Clocks, link: Link) -> None:

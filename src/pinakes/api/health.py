@@ -25,7 +25,7 @@ from pinakes.api import encode
 from pinakes.api.problem import problem_response
 from pinakes.api.state import State, state_of
 from pinakes.cache.report import health as cache_health
-from pinakes.errors import Draining, PinakesError, StoreUnavailable
+from pinakes.errors import Draining, MissingRow, PinakesError, StoreUnavailable
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import translate_errors
 from pinakes.view import reading
@@ -50,12 +50,25 @@ async def readyz(request: Request) -> Response:
     parts = await parts_of(state_of(request))
     failed = [name for name in _NEEDED if parts[name] != "ok"]
     if failed:
-        refusal = StoreUnavailable(f"Not ready: {', '.join(failed)}.", hint="The log says why.", parts=parts)
-        return problem_response(refusal)
+        return problem_response(await _refusal(state_of(request), failed, parts))
     warnings = await _warnings(state_of(request))
     status = "degraded" if warnings or "failed" in parts.values() else "ok"
     told = {"status": status, "parts": parts, "warnings": warnings}
     return Response(encode.to_json(told), media_type="application/json")
+
+
+async def _refusal(state: State, failed: list[str], parts: dict[str, str]) -> PinakesError:
+    """What is told of the parts that failed: of a lost row its repair, of all else that the log says why."""
+    told, hint = f"Not ready: {', '.join(failed)}.", "The log says why."
+    if failed == ["schema"]:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await _schema(state)
+        except MissingRow as error:
+            return MissingRow(f"{told} {error.detail}", parts=parts)
+        except (PinakesError, OSError):
+            pass
+    return StoreUnavailable(told, hint=hint, parts=parts)
 
 
 def _draining() -> bool:

@@ -19,11 +19,14 @@ from typing import Any
 
 from pinakes.audit.part import SQL, Finding, Skipped, Step, Subject
 from pinakes.cache.answer import Answer
+from pinakes.cache.clocks import Reading
+from pinakes.cache.core import ResultCache
 from pinakes.cache.key import EVERYTHING
+from pinakes.cache.link import CacheFailure
 from pinakes.cache.reader import Freshness, text_of
 from pinakes.cache.stamp import read_stamp
 from pinakes.engines.choice import EngineName, Engines
-from pinakes.errors import ReadModelNotReady
+from pinakes.errors import CacheUnusable, ReadModelNotReady
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.gallery_query import SORT_FIELDS, SORT_ORDERS, GalleryQuery, to_formula
 from pinakes.query.item import Page
@@ -32,12 +35,19 @@ from pinakes.service import ContentService
 from pinakes.store.pool import snapshot
 from pinakes.store.queries import for_source
 from pinakes.store.vocabulary import resolve
+from pinakes.view.epoch import read_epoch
 
 POPULAR = 20
 BY_CHANCE = 20
 FULL = 10
 """With `full`, as many times more."""
 EPOCHS = 500
+TERMS = 20_000
+"""Epochs and terms of the log looked at in one step; one epoch alone may have touched more terms."""
+ASKED = 500
+"""Clocks asked in one command: Redis answers each of them within the cache's time limit."""
+LATE = 20
+"""Late clocks told of each step."""
 TRUST_S = 10.0
 _PAUSE_S = 0.1
 _FRESH = Freshness(use_cache=False)
@@ -165,26 +175,53 @@ async def clocks(subject: Subject, start: Any) -> AsyncIterator[Step]:
         raise Skipped("there is no cache")
     await _trusted(subject)
     epoch = start or 0
-    newest = await subject.pool.fetchval("SELECT epoch FROM epoch")
-    while rows := await subject.pool.fetch(SQL["logged"], epoch, EPOCHS):
+    async with subject.pool.acquire() as connection:
+        newest = (await read_epoch(connection)).epoch
+    while rows := await subject.pool.fetch(SQL["logged"], epoch, EPOCHS, TERMS):
         touched: dict[str, int] = {}
         for row in rows:
             touched |= dict.fromkeys(row["terms"], row["epoch"])
-        reading = await cache.clocks.read(touched)
-        found: tuple[Finding, ...] = ()
-        if reading is not None:
-            late = [(t, e) for t, e in touched.items() if e <= reading.newest and reading.clock(t) < e]
-            found = tuple(
-                Finding("clocks", term, f"the clock says {reading.clock(term)}, epoch {e} touched it")
-                for term, e in late[:20]
-            )
+        late: list[Finding] = []
+        terms = list(touched)
+        for first in range(0, len(terms), ASKED):
+            some = terms[first : first + ASKED]
+            reading = await _clocks_of(cache, some)
+            late += [] if reading is None else _late({term: touched[term] for term in some}, reading)
         epoch = rows[-1]["epoch"]
-        yield Step(epoch, min(epoch, newest), newest, found, len(touched))
+        yield Step(epoch, min(epoch, newest), newest, tuple(late[:LATE]), len(touched))
+
+
+def _late(touched: dict[str, int], reading: Reading) -> list[Finding]:
+    """A finding for each term whose clock is behind the epoch that touched it."""
+    return [
+        Finding("clocks", term, f"the clock says {reading.clock(term)}, epoch {epoch} touched it")
+        for term, epoch in touched.items()
+        if reading.clock(term) < epoch <= reading.newest
+    ]
+
+
+async def _clocks_of(cache: ResultCache, terms: list[str]) -> Reading | None:
+    """The clocks of `terms`, asked until Redis answers; the breaker of the connection rests between.
+
+    Raises:
+        CacheUnusable: it does not within `TRUST_S`.
+    """
+    until = asyncio.get_running_loop().time() + TRUST_S
+    while True:
+        try:
+            return await cache.clocks.read(terms)
+        except CacheFailure as failure:
+            if asyncio.get_running_loop().time() > until:
+                raise CacheUnusable(f"The clocks cannot be read: {failure}") from failure
+        await asyncio.sleep(_PAUSE_S)
 
 
 async def forget_all(subject: Subject, _: list[Finding]) -> str:
     """Has no stored answer be given again that exists now."""
     cache = subject.service.cache
     assert cache is not None
-    await cache.forget((EVERYTHING,))
+    try:
+        await cache.forget((EVERYTHING,))
+    except CacheFailure as failure:
+        raise CacheUnusable(f"The stored answers could not be forgotten: {failure}") from failure
     return "every stored answer is forgotten"

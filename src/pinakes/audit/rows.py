@@ -17,6 +17,7 @@ from pinakes.store.pool import Connection, snapshot, translate_errors, writing
 from pinakes.store.queries import for_source
 from pinakes.view.actions import refresh_now
 from pinakes.view.definition import COLUMNS, by_keys, stored_by_keys
+from pinakes.view.epoch import read_epoch
 from pinakes.view.reading import hold
 
 BATCH = 5000
@@ -75,7 +76,9 @@ async def orphans(subject: Subject, start: Any) -> AsyncIterator[Step]:
 
 async def read_model(subject: Subject, start: Any) -> AsyncIterator[Step]:
     """Rows of the read model against their definition."""
-    if await subject.pool.fetchval("SELECT policy FROM epoch") is None:
+    async with subject.pool.acquire() as connection:
+        state = await read_epoch(connection)
+    if state.policy is None:
         raise Skipped("there is no read model")
     async for source, _, up_to, ids, last in _ranges(subject, start, "next_ids"):
         rows = await _differing(subject, [ids if each is source else [] for each in SOURCES])

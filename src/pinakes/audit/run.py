@@ -17,14 +17,15 @@ from typing import Any
 
 import orjson
 
-from pinakes.audit import answers, rows, segments
+from pinakes.audit import answers, rows, schema, segments
 from pinakes.audit.part import Finding, Part, Skipped, Step, Subject
-from pinakes.errors import SettingsError
+from pinakes.errors import MissingRow, SettingsError
 
 MOST_FINDINGS = 1000
 """Kept for each part; more are counted only."""
 
 PARTS: tuple[Part, ...] = (
+    Part("schema", "every row is there that must always be", schema.schema, schema.mend),
     Part("orphans", "every tagging has its item and tag, every item its creator", rows.orphans),
     Part("tag-counts", "the count of every tag is the number of its taggings", rows.counts, rows.correct),
     Part("read-model", "every row is what its definition says", rows.read_model, rows.apply_anew),
@@ -106,6 +107,10 @@ class Audit:
                 began = time.monotonic()
         except Skipped as skipped:
             verdict.skipped = str(skipped)
+        except MissingRow as missing:
+            if not (verdicts.get("schema") or verdict).wrong:
+                raise
+            verdict.skipped = missing.detail
         verdict.finished = True
         self._keep(verdicts)
 

@@ -19,6 +19,7 @@ from pinakes.index.part import connect
 from pinakes.index.rows import CHUNK
 from pinakes.index.verify import check_segment, subject
 from pinakes.store.pool import Connection, translate_errors
+from pinakes.store.standing import sole_row
 
 _SHOWN = 20
 
@@ -36,7 +37,7 @@ async def segments(checked: Subject, start: Any) -> AsyncIterator[Step]:
                         raise Skipped("there is no index in use") from error
                     if number >= index.segments:
                         return
-                    docs = await connection.fetchval("SELECT next_doc FROM epoch")
+                    docs = sole_row(await connection.fetchrow("SELECT next_doc FROM epoch"))["next_doc"]
                     there = -(-min(docs - number * SEGMENT, SEGMENT) // CHUNK)
                     chunk = None if checked.full else checked.rng.randrange(max(there, 1))
                     wrong = await check_segment(connection, index, number, chunk)

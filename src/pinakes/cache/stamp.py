@@ -17,6 +17,7 @@ from pinakes.query.sources import SOURCES
 from pinakes.store.compiler import VIEW_COLUMNS, Compiler, table_columns
 from pinakes.store.pool import Connection
 from pinakes.store.queries import for_source, load
+from pinakes.store.standing import sole_row
 
 MANY_WAITING = 2000
 """With more rows waiting than this, looking at them costs more than another miss."""
@@ -50,8 +51,12 @@ def stamp_of(row: Any) -> Stamp:
 
 
 async def read_stamp(connection: Connection) -> Stamp:
-    """The stamp of the snapshot `connection` is in."""
-    return stamp_of(await connection.fetchrow(load("cache", "pinakes.cache.sql")["stamp"]))
+    """The stamp of the snapshot `connection` is in.
+
+    Raises:
+        MissingRow: the database has no epoch.
+    """
+    return stamp_of(sole_row(await connection.fetchrow(load("cache", "pinakes.cache.sql")["stamp"])))
 
 
 async def stamp_for(connection: Connection, formula: Formula) -> Stamp:

@@ -20,7 +20,7 @@ from pinakes.cli.common import progress, run_async, status
 from pinakes.embedded import connected
 from pinakes.service import ContentService
 from pinakes.settings import Settings
-from pinakes.store.migrate import require_head
+from pinakes.store.migrate import require_revision
 from pinakes.store.pool import Pool, open_pool
 
 SHOWN = 20
@@ -146,7 +146,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Settings, Pool, Con
         pool = await open_pool(live)
         cache = None
         try:
-            await require_head(pool)
+            await require_revision(pool)
             if live.redis_url is not None and live.cache_strategy != "off":
                 cache = ResultCache(live.redis_url, live.database_url, Options.of(live))
                 await cache.start()

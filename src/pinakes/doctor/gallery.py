@@ -13,6 +13,7 @@ from pinakes.settings import Settings
 from pinakes.store.migrate import revisions
 from pinakes.store.pool import Connection
 from pinakes.store.queries import for_source
+from pinakes.store.standing import wrong_rows
 from pinakes.view import definition
 from pinakes.view.epoch import read_epoch
 from pinakes.view.status import read_status
@@ -26,15 +27,19 @@ FAILED_SHARE = 0.01
 
 
 async def schema(connection: Connection, _: Settings) -> list[Finding]:
-    """The schema of this version, with nothing owed by an interrupted load."""
+    """The schema of this version, with the rows that must be there and nothing owed by an interrupted load."""
     revision = await connection.fetchval("SELECT max(version_num) FROM alembic_version")
     if revision != revisions()[-1]:
         raise SchemaMismatch(f"The database is at revision {revision}, this version needs {revisions()[-1]}.")
+    found = [
+        Finding("schema", "problem", f"The table {table} {said}.", "pinakes check --part schema --repair")
+        for table, said in (await wrong_rows(connection)).items()
+    ]
     owed = await connection.fetchval(SQL["owed"])
     if owed:
         said = f"A bulk load was interrupted: {owed} indexes or keys are not there again yet."
-        return [Finding("schema", "problem", said, "Run the import again, or start `pinakes demo`: both finish it.")]
-    return []
+        found.append(Finding("schema", "problem", said, "`pinakes migrate` makes them again."))
+    return found
 
 
 async def read_model(connection: Connection, settings: Settings) -> list[Finding]:

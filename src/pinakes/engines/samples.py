@@ -10,6 +10,7 @@ from pinakes.query.formula import And, Formula, Or, Term
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.sent import counted
+from pinakes.store.standing import sole_row
 
 KEPT = 100
 """Formulas whose samples are kept; 600 hits have up to some thousands of tags, 0.3 MB."""
@@ -36,8 +37,7 @@ class Samples:
         self, connection: Connection, formula: Formula, hits: Hits, state: State, timeout_s: float
     ) -> Sample | None:
         """How many of these hits carry each tag; None where they are not of that state any more."""
-        row = await connection.fetchrow(_SQL["tags_of"], hits.docs, timeout=timeout_s)
-        assert row is not None, "epoch is one row"
+        row = sole_row(await connection.fetchrow(_SQL["tags_of"], hits.docs, timeout=timeout_s))
         if not row["intact"] or (row["incarnation"], row["epoch"]) != (state.incarnation, state.epoch):
             return None
         sample = Sample(counted(row["counts"], row["tags"]), hits.whole)

@@ -15,6 +15,7 @@ import asyncpg
 
 from pinakes.errors import SchemaMismatch, StoreUnavailable
 from pinakes.store.pool import Connection, Pool
+from pinakes.store.standing import require_rows
 
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
@@ -80,7 +81,18 @@ async def _current(executor: Pool | Connection) -> str | None:
 
 
 async def require_head(pool: Pool) -> None:
-    """Returns if the schema is the one this version needs.
+    """Returns if the schema is the one this version needs, with the rows that must stand in it.
+
+    Raises:
+        SchemaMismatch: it is of another version.
+        MissingRow: a row was lost.
+    """
+    await require_revision(pool)
+    await require_rows(pool)
+
+
+async def require_revision(pool: Pool) -> None:
+    """Returns if the schema is the one this version needs, whatever was lost of it.
 
     Raises:
         SchemaMismatch: it is not.

@@ -17,6 +17,7 @@ import asyncpg
 
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.store.standing import sole_row
 
 Policy: TypeAlias = Literal["periodic", "event", "incremental"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
@@ -65,10 +66,12 @@ class Epoch:
 
 
 async def read_epoch(connection: Connection) -> Epoch:
-    """The epoch in the connection's snapshot."""
-    row = await connection.fetchrow(SQL["read"])
-    assert row is not None, "the epoch table has lost its row"
-    return as_epoch(row)
+    """The epoch in the connection's snapshot.
+
+    Raises:
+        MissingRow: there is none.
+    """
+    return as_epoch(sole_row(await connection.fetchrow(SQL["read"])))
 
 
 def as_epoch(row: asyncpg.Record) -> Epoch:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.store.standing import sole_row
 from pinakes.view import epoch as epochs
 from pinakes.view.applier import Applied, Applier, is_dirty
 from pinakes.view.build import SQL as BUILD
@@ -84,10 +85,13 @@ class Keeper:
     async def step(self, connection: Connection) -> float:
         """Does what is due; the seconds until the next step."""
         await self._keep_house(connection)
-        row = await connection.fetchrow(_SQL["look"])
-        if row is None or not row["dirty"]:
-            return await self._settle(connection)
+        row = sole_row(await connection.fetchrow(_SQL["look"]))
         state = as_epoch(row)
+        if state.policy is None:
+            await self.prepare(connection)  # somebody put the epoch's row back, and with it went the read model
+            return 0.0
+        if not row["dirty"]:
+            return await self._settle(connection)
         wait = await self._wait(connection, state)
         if wait > 0:
             return min(wait, HEARTBEAT_S)

@@ -14,6 +14,7 @@ from pinakes.query.item import Item, Tag
 from pinakes.settings import Settings
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
+from pinakes.store.standing import sole_row
 from pinakes.view import epoch as epochs
 from pinakes.view.definition import COLUMNS
 from pinakes.view.epoch import Epoch, as_epoch, read_epoch
@@ -31,8 +32,7 @@ async def hold(connection: Connection) -> Epoch:
     """
     if (await read_epoch(connection)).policy is None:
         raise ReadModelNotReady("There is no read model yet.")
-    row = await connection.fetchrow(epochs.SQL["read_for_answer"])
-    assert row is not None, "the epoch table has lost its row"
+    row = sole_row(await connection.fetchrow(epochs.SQL["read_for_answer"]))
     if not row["intact"]:
         raise ReadModelNotReady("The read model was exchanged while this query began.", hint="Try again.")
     return as_epoch(row)

@@ -162,13 +162,15 @@ FROM {table} AS content TABLESAMPLE SYSTEM (5)
 LIMIT $1
 
 -- name: logged
--- purpose: what epochs after $1 touched, $2 epochs at most
+-- purpose: what epochs after $1 touched: $2 epochs at most, and no further one once they touched $3 terms
 -- index: change_log, primary key
-SELECT epoch, terms
-FROM change_log
-WHERE epoch > $1
-ORDER BY epoch
-LIMIT $2
+SELECT summed.epoch, summed.terms
+FROM (
+    SELECT log.epoch, log.terms, sum(cardinality(log.terms)) OVER (ORDER BY log.epoch) AS so_far
+    FROM (SELECT epoch, terms FROM change_log WHERE epoch > $1 ORDER BY epoch LIMIT $2) AS log
+) AS summed
+WHERE summed.so_far - cardinality(summed.terms) < $3
+ORDER BY summed.epoch
 
 -- Repairs.
 
