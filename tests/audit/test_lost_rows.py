@@ -141,7 +141,7 @@ async def test_a_running_service_says_so_to_everybody_and_goes_on_after_the_repa
             assert LOST in str(problem["detail"])
             assert REPAIR in str(problem["hint"])
             assert REPAIR in str(assert_problem(await client.get(f"{url}&page_size=7"), 503, MissingRow.code)["hint"])
-            broken = []
+            broken: list[tuple[object, str]] = []
             for case in CASES:
                 asked, body, form = (filled(part, names) for part in (case.url, case.body, case.form))
                 answer = await client.request(case.method, asked, json=body, data=form, headers=token(EVE, "admin"))
