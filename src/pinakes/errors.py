@@ -33,7 +33,7 @@
     │   ├── TooManyRequests 429   more from one caller than the settings allow
     │   └── BodyTooSlow     408
     ├── EmbeddedError             the servers Pinakes runs itself
-    └── SettingsError, ImportFailed
+    └── SettingsError, ImportFailed, ImportIncomplete
 
 Codes are `PKgnn`: group digit, then number; a retired code is never used again.
 """
@@ -294,6 +294,14 @@ class ImportFailed(PinakesError):
 
     code = "PK601"
     hint = "What was imported so far is kept; run the same command again to go on."
+
+
+class ImportIncomplete(PinakesError):
+    """Lines were refused, or there was nothing to import."""
+
+    code = "PK206"
+    status = 422
+    hint = "The other lines are imported. Mend the refused ones and import again; equal items are left alone."
 
 
 class RequestError(PinakesError):

@@ -108,6 +108,29 @@ async def test_an_item_is_created_read_changed_and_deleted(client: httpx.AsyncCl
     assert_problem(await client.delete(url, headers=headers), 404)
 
 
+async def test_what_was_repaired_is_told_in_the_answer(client: httpx.AsyncClient, token: Tokens) -> None:
+    headers = token(ADA, "content:write")
+    created = await client.post(POST, json={"title": "a\0b", "tags": ["line1\nline2", "a\1"]}, headers=headers)
+    assert created.status_code == 201
+    assert [tag["name"] for tag in created.json()["tags"]] == ["a", "line1 line2"]
+    assert len(created.json()["warnings"]) == 3
+    url = created.headers["location"]
+    assert "warnings" not in (await client.get(url)).json()
+    changed = await client.patch(url, json={"tags_add": ["b\u202ec"]}, headers=headers)
+    assert changed.json()["warnings"] == ["the tag 'b\\u202ec' is kept as 'bc'"]
+    assert "warnings" not in (await client.patch(url, json={"title": "fine"}, headers=headers)).json()
+    assert_problem(await client.post(POST, json={"title": "t", "tags": ["\u200b"]}, headers=headers), 422)
+
+
+@pytest.mark.parametrize("number", ["123456789012345678901234567890", "9223372036854775808"])
+async def test_a_whole_number_is_kept_exactly_or_refused(client: httpx.AsyncClient, token: Tokens, number: str) -> None:
+    headers = token(ADA, "content:write")
+    for given, status in ((number, 422), ("9223372036854775807", 201), ("1e29", 201)):
+        body = f'{{"title": "t", "item_metadata": {{"n": {given}}}}}'
+        answer = await client.post(POST, content=body, headers=headers)
+        assert answer.status_code == status, given
+
+
 async def test_an_etag_saves_reading_again(client: httpx.AsyncClient, gallery: Gallery, token: Tokens) -> None:
     url = f"/api/v1/content/regular/{gallery.public.id}"
     etag = (await client.get(url)).headers["etag"]

@@ -20,6 +20,7 @@ from pinakes.api import params
 from pinakes.api.parameters import Parameter
 from pinakes.api.state import state_of
 from pinakes.errors import BodyTooLarge, BodyTooSlow, InvalidJson, WrongMediaType
+from pinakes.store import stored_json
 
 FORM = "application/x-www-form-urlencoded"
 _THROWN_AWAY = 16 << 20
@@ -33,7 +34,8 @@ async def read_object(request: Request) -> dict[str, Any]:
         InvalidJson: it is no JSON object.
     """
     try:
-        value = orjson.loads((await _read(request, state_of(request).settings.max_body_bytes))[0])
+        body = (await _read(request, state_of(request).settings.max_body_bytes))[0]
+        value = stored_json.exact(body, orjson.loads(body))
     except orjson.JSONDecodeError as error:
         raise InvalidJson(f"The body cannot be read: {error}.") from error
     if not isinstance(value, dict):

@@ -8,7 +8,8 @@
 
 Bodies are one JSON object of at most `max-body-bytes`. A write with `refresh=wait_for` is answered when
 every reader sees it; `X-Pinakes-Epoch` is the epoch from which they do, and is missing where that took
-longer than `wait-for-seconds` (the write is kept all the same).
+longer than `wait-for-seconds` (the write is kept all the same). Where characters had to be repaired, the answer's
+`warnings` say which; otherwise it has none.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ async def create_item(request: Request) -> Response:
     key = None if given is None else Key.of(author.user_id, given, source, draft.model_dump_json().encode())
     item = await state_of(request).service.create(source, draft, author, receipt=receipt, key=key)
     location = {"location": PATH.format(source_type=source.name, id=item.id)}
-    return _answer(item, 201, {**location, **await _seen(request, receipt)})
+    return _answer(item, 201, {**location, **await _seen(request, receipt)}, draft.repairs)
 
 
 async def change_item(request: Request) -> Response:
@@ -68,7 +69,7 @@ async def change_item(request: Request) -> Response:
     item = await state_of(request).service.update(
         source, item_id, change, author, if_match=_if_match(request), receipt=receipt
     )
-    return _answer(item, more=await _seen(request, receipt))
+    return _answer(item, more=await _seen(request, receipt), warnings=change.repairs)
 
 
 async def delete_item(request: Request) -> Response:
@@ -91,9 +92,12 @@ async def _seen(request: Request, receipt: Receipt) -> dict[str, str]:
     return {} if epoch is None else {"x-pinakes-epoch": str(epoch)}
 
 
-def _answer(item: Item, status: int = 200, more: dict[str, str] | None = None) -> Response:
+def _answer(
+    item: Item, status: int = 200, more: dict[str, str] | None = None, warnings: tuple[str, ...] = ()
+) -> Response:
     headers = {**_headers(item), **(more or {})}
-    return Response(encode.to_json(encode.item(item)), status, headers, "application/json")
+    body = encode.item(item) | ({"warnings": warnings} if warnings else {})
+    return Response(encode.to_json(body), status, headers, "application/json")
 
 
 def _headers(item: Item) -> dict[str, str]:

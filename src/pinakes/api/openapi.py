@@ -92,7 +92,8 @@ SCHEMAS: dict[str, Any] = {
             "created_at": _TIME,
             "updated_at": _TIME,
             "tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}},
-        }
+        },
+        warnings={**_listed(_TEXT), "description": "What a write kept otherwise than it was sent; else absent."},
     ),
     "Pagination": _object(
         {

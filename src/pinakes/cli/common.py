@@ -116,6 +116,7 @@ class Failure(click.ClickException):
         click.echo(f"Error: {self.error.detail} [{self.error.code}]", file=file, err=file is None)
         allowed = self.error.extra.get("allowed")
         if allowed:
+            allowed = [allowed] if isinstance(allowed, str) else allowed
             click.echo(f"Allowed: {', '.join(map(str, allowed))}", file=file, err=file is None)
         if self.error.advice:
             click.echo(f"Hint: {self.error.advice}", file=file, err=file is None)

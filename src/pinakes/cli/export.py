@@ -22,18 +22,21 @@ from pinakes.settings import Settings
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import open_pool
 from pinakes.store.transfer.exporter import export
+from pinakes.store.transfer.source import DASH, is_stream
 
 # Level 6 costs three times the processor for a tenth less size.
 _GZIP_LEVEL = 3
 
 
 @click.command()
-@click.argument("file", required=False, metavar="[FILE]", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "file", required=False, metavar="[FILE]", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+)
 @click.option("--source", type=click.Choice(list(SOURCE_BY_NAME)), help="Only this source.  [default: all]")
 @click.option("--gzip", "zipped", is_flag=True, help="Compress; done without asking where FILE ends in .gz.")
 @connection_options
 def command(settings: Settings, file: Path | None, source: str | None, zipped: bool) -> None:
-    """Write all items as JSON lines that `pinakes import` reads, to FILE or standard output.
+    """Write all items as JSON lines that `pinakes import` reads, to FILE or (also as -) standard output.
 
     The items are those of one moment. FILE appears when it is complete.
     """
@@ -56,7 +59,7 @@ async def _export(settings: Settings, file: Path | None, source: str | None, *, 
 @contextmanager
 def _output(file: Path | None, *, zipped: bool) -> Iterator[BinaryIO]:
     """Where the lines go; a file gets its name when it is complete."""
-    if file is None:
+    if file is None or file == DASH:
         try:
             with _compressed(sys.stdout.buffer, zipped=zipped) as out:
                 yield out
@@ -65,6 +68,11 @@ def _output(file: Path | None, *, zipped: bool) -> Iterator[BinaryIO]:
             # The reader has seen enough (`| head`). What Python still holds must not go to the pipe.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(1) from None
+        return
+    if is_stream(file):
+        # A pipe or a device: there is no other file to put in its place.
+        with file.open("wb") as raw, _compressed(raw, zipped=zipped) as out:
+            yield out
         return
     part = file.with_name(file.name + ".part")
     try:

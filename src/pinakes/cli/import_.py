@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from pinakes.cli.common import connection_options, run_async
 from pinakes.embedded import connected
+from pinakes.errors import ImportIncomplete
 from pinakes.settings import Settings
 from pinakes.store.bulk import Mode
 from pinakes.store.migrate import migrate, require_head
@@ -26,7 +27,11 @@ _POOL = MIN_POOL + 2
 
 @click.command(name="import")
 @click.argument(
-    "files", nargs=-1, required=True, metavar="FILE…", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE…",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
 )
 @click.option(
     "--bulk",
@@ -47,11 +52,11 @@ _POOL = MIN_POOL + 2
 def command(
     settings: Settings, *, files: tuple[Path, ...], bulk: str, rejects: Path | None, from_start: bool, as_json: bool
 ) -> None:
-    """Import items from JSON lines, plain or gzip.
+    """Import items from JSON lines, plain or gzip; - is the standard input.
 
     Items that exist (same source and id) are changed to what their line says; equal ones are left
     alone. An interrupted import goes on where it stopped. Refused lines are noted with their number
-    and reason; the others are imported. docs/import.md describes the format.
+    and reason; the others are imported, and the command fails. docs/import.md describes the format.
     """
     run_async(_import(settings, files, cast("Mode", bulk), rejects, from_start=from_start, as_json=as_json))
 
@@ -72,6 +77,7 @@ async def _import(
             pool = await open_pool(live, max_size=_POOL)
             try:
                 await require_head(pool)
+                refused, stored = 0, 0
                 for path in files:
                     task = bar.add_task(path.name, total=None, rate="")
                     watch = Watch(status=say, advance=_advance(bar, task))
@@ -80,8 +86,19 @@ async def _import(
                     )
                     bar.remove_task(task)
                     click.echo(_json(report) if as_json else _told(report))
+                    refused += report.counts.rejected
+                    stored += _stored(report)
+                _judge(refused, stored)
             finally:
                 await pool.close()
+
+
+def _judge(refused: int, stored: int) -> None:
+    """Raises ImportIncomplete unless something is stored and nothing was refused."""
+    if refused:
+        raise ImportIncomplete(f"{refused:,} of {refused + stored:,} lines were refused.")
+    if not stored:
+        raise ImportIncomplete("Nothing was imported: there are no items.", hint="Look whether the file is empty.")
 
 
 @contextmanager
@@ -103,14 +120,18 @@ def _bar() -> Iterator[tuple[Progress, Console]]:
 def _advance(bar: Progress, task: Any) -> Any:
     def advance(items: int, done: int, total: int) -> None:
         seconds = bar.tasks[bar.task_ids.index(task)].elapsed or 1
-        bar.update(task, completed=done, total=total, rate=f"{items:,} items, {items / seconds:,.0f}/s")
+        bar.update(task, completed=done, total=total or None, rate=f"{items:,} items, {items / seconds:,.0f}/s")
 
     return advance
 
 
-def _rate(report: ImportReport) -> float:
+def _stored(report: ImportReport) -> int:
     counts = report.counts
-    return (counts.created + counts.updated + counts.unchanged) / max(report.seconds, 0.001)
+    return counts.created + counts.updated + counts.unchanged
+
+
+def _rate(report: ImportReport) -> float:
+    return _stored(report) / max(report.seconds, 0.001)
 
 
 def _json(report: ImportReport) -> str:
@@ -125,6 +146,12 @@ def _told(report: ImportReport) -> str:
     ]
     if report.resumed_at:
         lines.append(f"  went on behind line {report.resumed_at:,}")
+    if report.repaired:
+        fields = ", ".join(f"{key} ({times:,})" for key, times in sorted(report.repaired.items()))
+        lines.append(f"  characters that cannot be kept were repaired in: {fields}")
+    lines += [f"  refused: {reason}" for reason in report.first_refused]
+    if report.counts.rejected > len(report.first_refused):
+        lines.append(f"  and {report.counts.rejected - len(report.first_refused):,} more")
     if report.rejects:
         lines.append(f"  refused lines are in {report.rejects}")
     if report.ignored_keys:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from pinakes.store import aliases, hierarchy, tag_admin, tag_csv
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import Connection, Pool, open_pool, snapshot, writing
 from pinakes.store.tag_csv import TABLES, Table
+from pinakes.store.transfer.source import is_stream
 
 # Long enough for a table of some hundred thousand lines.
 _TIMEOUT_MS = 600_000
@@ -151,15 +151,18 @@ def _unparent(settings: Settings, child: str, parent: str) -> None:
 
 @command.command("export")
 @click.argument("table", type=click.Choice(TABLES))
-@click.argument("file", required=False, metavar="[FILE]", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "file", required=False, metavar="[FILE]", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+)
 @connection_options
 def _export(settings: Settings, table: Table, file: Path | None) -> None:
-    """Write tags, aliases or parents as CSV to FILE or standard output."""
+    """Write tags, aliases or parents as CSV to FILE or (also as -) standard output."""
 
     async def body(pool: Pool) -> str:
         async with snapshot(pool, _TIMEOUT_MS) as conn:
-            if file is None:
-                return f"{await tag_csv.write(conn, table, sys.stdout):,} lines"
+            if file is None or is_stream(file):
+                with click.open_file(file or "-", "w", encoding="utf-8") as out:
+                    return f"{await tag_csv.write(conn, table, out):,} lines"
             part = file.with_name(file.name + ".part")
             try:
                 with part.open("w", encoding="utf-8", newline="") as out:
@@ -175,10 +178,16 @@ def _export(settings: Settings, table: Table, file: Path | None) -> None:
 
 
 @command.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+)
 @connection_options
 def _import(settings: Settings, files: tuple[Path, ...]) -> None:
-    """Read tags, aliases or parents from CSV; the first line of each FILE says which.
+    """Read tags, aliases or parents from CSV; the first line of each FILE says which. - is the standard input.
 
     A file is taken as a whole or not at all: name,category or alias,tag or child,parent.
     """
@@ -187,7 +196,7 @@ def _import(settings: Settings, files: tuple[Path, ...]) -> None:
         told = []
         for file in files:
             try:
-                with file.open(encoding="utf-8-sig", newline="") as source:
+                with click.open_file(file, encoding="utf-8-sig") as source:
                     async with writing(pool, _TIMEOUT_MS) as conn:
                         table, changed = await tag_csv.read(conn, source)
             except OSError as error:

@@ -9,8 +9,8 @@ from pinakes.cli.common import connection_options, run_async, status
 from pinakes.embedded import connected
 from pinakes.errors import NotFound, SettingsError
 from pinakes.settings import Settings
+from pinakes.store import users
 from pinakes.store.pool import open_pool, translate_errors
-from pinakes.store.queries import load
 
 SCOPES = ("content:write", "content:admin", "admin")
 DAY_S = 86_400
@@ -44,16 +44,13 @@ async def _token(settings: Settings, username: str, scopes: tuple[str, ...], sec
 
 
 async def _user(settings: Settings, username: str, create: bool) -> tuple[int, str]:
-    sql = load("users")
     pool = await open_pool(settings, max_size=1)
     try:
         with translate_errors():
-            found = await pool.fetchrow(sql["by_name"], username)
-            if found is None and create:
-                found = await pool.fetchrow(sql["create"], username)
-                found = found or await pool.fetchrow(sql["by_name"], username)
+            async with pool.acquire() as conn:
+                found = await (users.ensure if create else users.by_name)(conn, username)
     finally:
         await pool.close()
     if found is None:
         raise NotFound(f"There is no user {username!r}", hint="Check the spelling, or add --create.")
-    return found["id"], found["username"]
+    return found.id, found.username

@@ -7,10 +7,9 @@ is `allowed`, whether the values came over HTTP or from Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import (
@@ -20,13 +19,15 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
 
 from pinakes.errors import InvalidContent
-from pinakes.store import moment
-from pinakes.store.limits import MAX_JSON_DEPTH, MAX_TAGS, MAX_TITLE_BYTES
+from pinakes.query import repair
+from pinakes.store import moment, stored_json
+from pinakes.store.limits import MAX_NAME, MAX_TAGS, MAX_TITLE, MAX_TITLE_BYTES
 
 MAX_ID = 2**63 - 1
 
@@ -40,52 +41,17 @@ class Author:
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL keeps any Unicode text but U+0000; half a surrogate pair is no Unicode."""
-    if "\0" in text:
-        raise ValueError("must not contain the character U+0000")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("must be valid Unicode") from error
+    if not repair.is_storable(text):
+        raise ValueError("must be valid Unicode without U+0000")
     return text
 
 
 def _short_enough(title: str) -> str:
+    if len(title) > MAX_TITLE:
+        raise ValueError(f"must be at most {MAX_TITLE:,} characters")
     if len(title.encode()) > MAX_TITLE_BYTES:
         raise ValueError(f"must be at most {MAX_TITLE_BYTES:,} bytes in UTF-8")
     return title
-
-
-def _storable_json(value: Any, depth: int = 0) -> Any:
-    """What `jsonb` keeps and gives back: finite numbers, storable text, not nested without end."""
-    if depth > MAX_JSON_DEPTH:
-        raise ValueError(f"must not be nested deeper than {MAX_JSON_DEPTH}")
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if not isinstance(key, str):
-                raise ValueError("must have text as keys")  # noqa: TRY004 (pydantic reports ValueError only)
-            _storable(key)
-            _storable_json(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _storable_json(inner, depth + 1)
-    else:
-        _storable_scalar(value)
-    return value
-
-
-def _storable_scalar(value: Any) -> None:
-    match value:
-        case str():
-            _storable(value)
-        case float() if not isfinite(value):
-            raise ValueError("must hold finite numbers only")
-        case int() if abs(value) > MAX_ID:
-            raise ValueError(f"must hold whole numbers up to {MAX_ID} only")
-        case None | int() | float():
-            pass
-        case _:
-            raise ValueError("must hold JSON values only")
 
 
 def _moment(value: Any) -> Any:
@@ -104,12 +70,12 @@ def _bounded_moment(value: datetime) -> datetime:
         raise ValueError(f"must be {moment.ALLOWED}") from error
 
 
-def _trimmed(names: Iterable[str]) -> tuple[str, ...]:
-    """Names without space around them, each once; a list of too many is not read further."""
-    trimmed = tuple(dict.fromkeys(name.strip() for name in names))
-    if not all(1 <= len(name) <= 255 for name in trimmed):
-        raise ValueError("must be names of 1 to 255 characters")
-    return trimmed
+def _named(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as they are stored, each once; a list of too many is not read further."""
+    named = tuple(dict.fromkeys(map(repair.name, names)))
+    if not all(1 <= len(name) <= MAX_NAME for name in named):
+        raise ValueError(f"must be names of 1 to {MAX_NAME} characters that can be seen")
+    return named
 
 
 def _listed(value: Any) -> Any:
@@ -119,17 +85,17 @@ def _listed(value: Any) -> Any:
 
 Text: TypeAlias = Annotated[str, AfterValidator(_storable)]
 ExternalId: TypeAlias = Annotated[Text, Field(min_length=1, max_length=255)]
-Title: TypeAlias = Annotated[Text, Field(max_length=2000), AfterValidator(_short_enough)]
+Title: TypeAlias = Annotated[str, AfterValidator(repair.text), AfterValidator(_short_enough)]
 ContentType: TypeAlias = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9_.+/-]{0,63}$")]
-ContentData: TypeAlias = Annotated[Text, Field(max_length=1_000_000)]
-Path: TypeAlias = Annotated[Text, Field(max_length=2000)]
-Prompt: TypeAlias = Annotated[Text, Field(max_length=20_000)]
-Object: TypeAlias = Annotated[dict[str, Any], AfterValidator(_storable_json)]
+ContentData: TypeAlias = Annotated[str, AfterValidator(repair.data), Field(max_length=1_000_000)]
+Path: TypeAlias = Annotated[str, AfterValidator(repair.path), Field(max_length=2000)]
+Prompt: TypeAlias = Annotated[str, AfterValidator(repair.text), Field(max_length=20_000)]
+Object: TypeAlias = Annotated[dict[str, Any], AfterValidator(stored_json.checked)]
 Score: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 UserId: TypeAlias = Annotated[int, Field(ge=1, le=MAX_ID)]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_bounded_moment)]
 TagNames: TypeAlias = Annotated[
-    tuple[Text, ...], BeforeValidator(_listed), Field(max_length=MAX_TAGS), AfterValidator(_trimmed)
+    tuple[str, ...], BeforeValidator(_listed), Field(max_length=MAX_TAGS), AfterValidator(_named)
 ]
 
 
@@ -137,14 +103,23 @@ class _Fields(BaseModel):
     """What Draft and Change share: no unknown fields, no coercion, errors of ours."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    _repairs: tuple[str, ...] = PrivateAttr(default=())
 
     @model_validator(mode="wrap")
     @classmethod
     def _checked(cls, values: Any, check: ModelWrapValidatorHandler[Self]) -> Self:
         try:
-            return check(values)
+            made = check(values)
         except ValidationError as error:
             raise _refusal(error, sorted(cls.model_fields)) from None
+        if isinstance(values, dict):
+            made._repairs = tuple(_told(values, made))
+        return made
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What is kept otherwise than it was given, in words."""
+        return self._repairs
 
     def columns(self) -> dict[str, Any]:
         """The fields that were given, by column."""
@@ -220,6 +195,21 @@ class Change(_Fields):
         if self.tags is not None:
             return frozenset(self.tags)
         return (frozenset(before) | set(self.tags_add)) - set(self.tags_remove)
+
+
+_REPAIRED = ("title", "prompt", "path_thumb", "content_data", "path_thumbs_alt_res", "item_metadata")
+_TAG_FIELDS = ("tags", "tags_add", "tags_remove")
+
+
+def _told(given: dict[str, Any], made: BaseModel) -> Iterator[str]:
+    """What was repaired; space around a name is nothing to tell of."""
+    for field in _REPAIRED:
+        if field in given and given[field] != getattr(made, field):
+            yield f"{field} is kept without characters that cannot be stored or shown, in Unicode NFC"
+    for field in _TAG_FIELDS:
+        for name in given.get(field) or ():
+            if (shown := repair.name(name)) != name.strip():
+                yield f"the tag {name[:60]!a} is kept as {shown[:60]!r}"
 
 
 def _refusal(error: ValidationError, fields: list[str]) -> InvalidContent:

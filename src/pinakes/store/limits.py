@@ -5,6 +5,8 @@ A title also has a limit in bytes, because it stands in an index whose entries h
 
 from __future__ import annotations
 
+MAX_NAME = 255
 MAX_TAGS = 1000
+MAX_TITLE = 2000
 MAX_TITLE_BYTES = 2600
 MAX_JSON_DEPTH = 100

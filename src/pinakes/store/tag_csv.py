@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import AsyncIterator
-from typing import Literal, TextIO, TypeAlias, get_args
+from typing import IO, Literal, TypeAlias, get_args
 
 from pinakes.errors import InvalidContent
 from pinakes.store import aliases, hierarchy
@@ -30,7 +30,7 @@ HEADERS: dict[Table, tuple[str, str]] = {
 _STRETCH = 10_000
 
 
-async def write(conn: Connection, table: Table, out: TextIO) -> int:
+async def write(conn: Connection, table: Table, out: IO[str]) -> int:
     """Writes `table` with its header; how many lines. One snapshot if `conn` is in one."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADERS[table])
@@ -41,7 +41,7 @@ async def write(conn: Connection, table: Table, out: TextIO) -> int:
     return count
 
 
-async def read(conn: Connection, source: TextIO) -> tuple[Table, int]:
+async def read(conn: Connection, source: IO[str]) -> tuple[Table, int]:
     """Stores what `source` holds, in the transaction of `conn`; which table it was, and how many lines changed one.
 
     Raises:
@@ -64,7 +64,7 @@ async def read(conn: Connection, source: TextIO) -> tuple[Table, int]:
     return table, int(made.rsplit(" ", 1)[1]) + int(changed.rsplit(" ", 1)[1])
 
 
-def _read(source: TextIO) -> tuple[Table, list[tuple[str, str]]]:
+def _read(source: IO[str]) -> tuple[Table, list[tuple[str, str]]]:
     reader = csv.reader(source, strict=True)
     try:
         header = tuple(name.strip().lower() for name in next(reader, []))

@@ -1,41 +1,40 @@
-"""Names of tags as administrators write them: checked once, for every way in."""
+"""Names of tags as administrators write them, for every way in; what a name may hold says `query/repair.py`."""
 
 from __future__ import annotations
 
 from pinakes.errors import InvalidContent
+from pinakes.query import repair
+from pinakes.store.limits import MAX_NAME
 
-ALLOWED = "1 to 255 characters, no control characters"
+ALLOWED = f"1 to {MAX_NAME} characters that can be seen"
 MAX_CATEGORY = 64
+_HINT = "docs/search.md says what names of tags may hold."
 
 
 def checked(name: str, field: str = "name") -> str:
-    """`name` without space around it.
+    """`name` as it is stored.
 
     Raises:
         InvalidContent: it cannot be the name of a tag.
     """
-    name = name.strip()
-    if not 1 <= len(name) <= 255 or not _storable(name):
-        raise InvalidContent(f"{name[:60]!r} cannot be the name of a tag.", field=field, allowed=ALLOWED)
-    return name
+    kept = repair.name(name)
+    if not 1 <= len(kept) <= MAX_NAME:
+        raise InvalidContent(f"{name[:60]!a} cannot be the name of a tag.", field=field, allowed=ALLOWED, hint=_HINT)
+    return kept
 
 
 def checked_category(category: str) -> str:
-    """`category` without space around it; empty is none.
+    """`category` as it is stored; empty is none.
 
     Raises:
         InvalidContent: it cannot be a category.
     """
-    category = category.strip()
-    if len(category) > MAX_CATEGORY or not _storable(category):
+    kept = repair.name(category)
+    if len(kept) > MAX_CATEGORY:
         raise InvalidContent(
-            f"{category[:60]!r} cannot be a category.", field="category", allowed=f"at most {MAX_CATEGORY} characters"
+            f"{category[:60]!a} cannot be a category.",
+            field="category",
+            allowed=f"at most {MAX_CATEGORY} characters",
+            hint=_HINT,
         )
-    return category
-
-
-def _storable(text: str) -> bool:
-    """No control characters, and no half of a surrogate pair."""
-    return all(ord(letter) >= 32 and not 0x7F <= ord(letter) < 0xA0 for letter in text) and not any(
-        0xD800 <= ord(letter) < 0xE000 for letter in text
-    )
+    return kept

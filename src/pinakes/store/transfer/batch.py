@@ -9,7 +9,9 @@ with the file.
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import sys
 import zlib
 from array import array
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from pinakes.store.transfer import line as lines
+from pinakes.store.transfer.source import BOM, DASH, GZIP, HEAD, Stream, foreign, is_stream, named
 
 _ROWS = 10_000
 # The database waits for the first batch, so that is a quarter, and each twice the one before.
@@ -27,8 +30,10 @@ _BYTES = 16 << 20
 # More than any item the API takes; metadata has no limit of its own.
 MAX_LINE_BYTES = 64 << 20
 _SHOWN = 2000
-_GZIP = b"\x1f\x8b"
-_BOM = b"\xef\xbb\xbf"
+# The number of a tag of which nothing can be seen.
+_NO_TAG = -1
+
+_DAMAGED = "Get the file again, whole: the same command goes wrong at the same place. What came before it is kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +60,24 @@ class Part:
 
 @dataclass(slots=True)
 class Batch:
-    """Consecutive lines up to `last_line`, and how many of the file's bytes are read by then."""
+    """Consecutive lines up to `last_line`, and how many of the file's bytes are read by then, of how many (0: unknown).
+
+    `repaired`: by field, how many lines, of tags and creators how many names, are kept otherwise than written.
+    """
 
     parts: dict[int, Part] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     new_tags: list[str] = field(default_factory=list)
     new_creators: list[str] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
+    repaired: dict[str, int] = field(default_factory=dict)
     last_line: int = 0
     bytes_read: int = 0
     file_bytes: int = 0
     # The last batch, and why it is that where the file could not be read to its end.
     last: bool = False
     broken: str | None = None
+    hint: str | None = None
 
 
 Line: TypeAlias = tuple[int, bytes]
@@ -96,6 +106,7 @@ class _Builder:
         # Tags as written -> number, so that a tag is checked and trimmed once.
         self._written: dict[str, int] = {}
         self._creators = _Numbers()
+        self._creator_names: dict[str, str] = {}
         self._now = datetime.now(UTC).isoformat()
         self._seen: dict[int, set[str]] = {}
         self._bytes = 0
@@ -107,10 +118,10 @@ class _Builder:
         """Whether the batch should go before more is added."""
         return self.rows >= self._limit or self._bytes >= _BYTES or len(self.batch.refused) >= _ROWS
 
-    def take(self, raw: BinaryIO) -> Batch:
+    def take(self, input_: _Input) -> Batch:
         """The batch so far; a new one begins."""
         done, self.batch = self.batch, Batch(last_line=self.batch.last_line)
-        done.bytes_read, done.file_bytes = raw.tell(), os.fstat(raw.fileno()).st_size
+        done.bytes_read, done.file_bytes = input_.progress()
         done.new_tags, self._tags.new = self._tags.new, []
         done.new_creators, self._creators.new = self._creators.new, []
         self._seen.clear()
@@ -128,6 +139,7 @@ class _Builder:
                 return None
             row = lines.parse(text, self._now)
             item_id = row.external_id
+            row.creator = self._creator_name(row.creator)
             return row, self._tag_numbers(row.tags)
         except lines.RefusedError as error:
             reason, item_id = str(error), error.item_id
@@ -138,6 +150,18 @@ class _Builder:
         self._bytes += len(shown)
         return None
 
+    def _creator_name(self, creator: str) -> str:
+        """The name of a creator as it is stored; a name of which nothing can be seen is nobody's."""
+        known = self._creator_names.get(creator)
+        if known is None:
+            known = self._creator_names[creator] = lines.creator_name(creator)
+            if known != creator.strip():
+                self._repaired("creator")
+        return known
+
+    def _repaired(self, key: str) -> None:
+        self.batch.repaired[key] = self.batch.repaired.get(key, 0) + 1
+
     def _tag_numbers(self, tags: list[str]) -> list[int]:
         """Each tag once, in the order of the line."""
         known = self._written
@@ -146,8 +170,13 @@ class _Builder:
         except (KeyError, TypeError):
             # All are checked before the first is numbered: a refused line brings no tags.
             new = [(tag, lines.tag_name(tag)) for tag in tags if type(tag) is not str or tag not in known]
-            known.update([(tag, self._tags.number(name)) for tag, name in new])
+            for tag, name in new:
+                known[tag] = self._tags.number(name) if name else _NO_TAG
+                if name != tag.strip() or not name:
+                    self._repaired("tags")
             numbers = [known[tag] for tag in tags]
+        if _NO_TAG in numbers:
+            numbers = [number for number in numbers if number != _NO_TAG]
         if len(set(numbers)) < len(numbers):
             numbers = list(dict.fromkeys(numbers))
         lines.check_tag_count(len(numbers))
@@ -172,32 +201,77 @@ class _Builder:
         part.tags.extend(tags)
         for key in row.ignored:
             self.batch.ignored[key] = self.batch.ignored.get(key, 0) + 1
+        for key in row.repaired:
+            self._repaired(key)
         self._seen[code].add(external_id)
         self._bytes += len(text)
         self.rows += 1
 
 
-def batches(path: Path, first_line: int) -> Iterator[Batch]:
-    """The file from line `first_line` on; a file that cannot be read to its end says so in the last batch."""
+class _Input:
+    """The lines' bytes, unpacked, and how far they are read."""
+
+    def __init__(self, raw: BinaryIO, *, stream: bool) -> None:
+        self._raw = raw
+        self._stream: Stream | None = None
+        head = raw.read(HEAD)
+        if stream:
+            self._stream = Stream(head, raw)
+            raw = io.BufferedReader(self._stream, 1 << 18)
+        else:
+            raw.seek(0)
+        self.zipped = head.startswith(GZIP)
+        self.bytes: BinaryIO = gzip.GzipFile(fileobj=raw) if self.zipped else raw  # type: ignore[assignment]
+
+    def head(self) -> bytes:
+        """The first bytes."""
+        return self.bytes.peek(HEAD)[:HEAD]  # type: ignore[attr-defined, no-any-return]
+
+    def progress(self) -> tuple[int, int]:
+        """Bytes read, and of how many; 0 where nobody knows."""
+        if self._stream is not None:
+            return self._stream.count, 0
+        return self._raw.tell(), os.fstat(self._raw.fileno()).st_size
+
+
+def batches(path: Path, first_line: int, name: Path | None = None) -> Iterator[Batch]:
+    """The file from line `first_line` on; `-` is the standard input. `name`: what to call it.
+
+    A file that cannot be read to its end, or is no JSON lines at all, says so in the last batch.
+    """
+    called = str((name or named(path)).name)
     builder = _Builder()
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == _GZIP
-        raw.seek(0)
-        stream: BinaryIO = gzip.GzipFile(fileobj=raw) if zipped else raw  # type: ignore[assignment]
+    with sys.stdin.buffer if path == DASH else path.open("rb") as raw:
+        input_ = _Input(raw, stream=is_stream(path))
         try:
-            for number, text in _lines(stream, first_line):
+            kind = foreign(input_.head())
+            if kind is not None:
+                builder.batch.broken = f"{called} is {kind.kind}, not JSON lines; nothing of it was imported"
+                builder.batch.hint = kind.hint.format(called)
+            for number, text in _lines(input_.bytes, first_line) if kind is None else ():
                 checked = builder.check(number, text)
                 if checked is not None:
                     if builder.holds(checked[0]):
-                        yield builder.take(raw)
+                        yield builder.take(input_)
                     builder.add(*checked)
                 builder.batch.last_line = number
                 if builder.full():
-                    yield builder.take(raw)
+                    yield builder.take(input_)
         except (EOFError, OSError, zlib.error) as error:
-            builder.batch.broken = f"{path.name} cannot be read beyond line {builder.batch.last_line}: {error}"
+            why = _why(error) if input_.zipped else str(error)
+            builder.batch.broken = f"{called} cannot be read beyond line {builder.batch.last_line:,}: {why}"
+            builder.batch.hint = _DAMAGED if input_.zipped else None
         builder.batch.last = True
-        yield builder.take(raw)
+        yield builder.take(input_)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with gzip data."""
+    if isinstance(error, EOFError):
+        return "its gzip data end too early"
+    if isinstance(error, gzip.BadGzipFile) and "Not a gzipped" in str(error):
+        return "something else follows its gzip data"
+    return f"its gzip data are damaged ({error})"
 
 
 def _lines(stream: BinaryIO, first_line: int) -> Iterator[Line]:
@@ -209,4 +283,4 @@ def _lines(stream: BinaryIO, first_line: int) -> Iterator[Line]:
         while not rest.endswith(b"\n") and len(rest) > MAX_LINE_BYTES:
             rest = stream.readline(MAX_LINE_BYTES + 1)
         if number >= first_line:
-            yield number, text.removeprefix(_BOM) if number == 1 else text
+            yield number, text.removeprefix(BOM) if number == 1 else text

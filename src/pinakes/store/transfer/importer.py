@@ -29,12 +29,15 @@ from pinakes.store.transfer.merge import Merge, existing
 from pinakes.store.transfer.progress import Counts
 from pinakes.store.transfer.reader import open_reader
 from pinakes.store.transfer.rejects import Rejects
+from pinakes.store.transfer.source import is_stream, named
 
 # Connections beside those that store: the file's lock, the bulk load's lock, making tags and users.
 _SPARE = 3
 _AT_ONCE = 2
 MIN_POOL = _SPARE + 1
 _ATTEMPTS = 5
+# Refused lines whose reasons are told at the end.
+_TOLD = 5
 # The last commit, which waits for the disk, takes all before it there too: a crash of the server costs the
 # latest batches and their progress together.
 _LATER = "SET LOCAL synchronous_commit = off"
@@ -45,13 +48,19 @@ _TRY_AGAIN = (Conflict, asyncpg.DeadlockDetectedError, asyncpg.SerializationErro
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did. `counts` are of this run; `resumed_at` lines were imported by an earlier one."""
+    """What an import did. `counts` are of this run; `resumed_at` lines were imported by an earlier one.
+
+    `repaired`: by field, how many lines, of tags and creators how many names, are kept otherwise than they were
+    written. `first_refused`: the first refused lines of this run as "line N: why".
+    """
 
     file: str
     counts: Counts
     resumed_at: int
     rejects: str | None
     ignored_keys: dict[str, int]
+    repaired: dict[str, int]
+    first_refused: list[str]
     bulk: list[str]
     seconds: float
     loading_seconds: float
@@ -75,10 +84,14 @@ class _Job:
     rejects: Rejects
     watch: Watch
     total: Counts
+    # Read once; nobody can go on with it, so its progress is not noted.
+    stream: bool = False
     running: list[tuple[_Items, asyncio.Task[None]]] = field(default_factory=list)
     # Nobody is asked which items exist, until one does: asking costs a tenth of loading.
     all_new: bool = False
     ignored: Counter[str] = field(default_factory=Counter)
+    repaired: Counter[str] = field(default_factory=Counter)
+    first_refused: list[str] = field(default_factory=list)
     bulk: set[Source] = field(default_factory=set)
 
 
@@ -101,17 +114,17 @@ async def import_file(
     if pool.get_max_size() < MIN_POOL:
         raise ValueError(f"an import needs a pool of {MIN_POOL} connections")
     began = perf_counter()
-    file = await asyncio.to_thread(progress.fingerprint, path)
+    file, name = await asyncio.to_thread(progress.fingerprint, path), named(path)
     with translate_errors():
         async with pool.acquire() as guard:
             key = zlib.crc32(file.encode()) | 1 << 40
             if not await guard.fetchval("SELECT pg_try_advisory_lock($1)", key):
-                raise ImportFailed(f"{path.name} is being imported by another command.", hint="")
+                raise ImportFailed(f"{name.name} is being imported by another command.", hint="")
             try:
                 before = Counts() if from_start else await progress.begun(pool, file)
-                job = _Job(pool, path, file, Rejects(path, rejects), watch or Watch(), before)
+                job = _Job(pool, path, file, Rejects(name, rejects), watch or Watch(), before, is_stream(path))
                 if before.lines:
-                    job.watch.status(f"Going on with {path.name} behind line {before.lines:,}")
+                    job.watch.status(f"Going on with {name.name} behind line {before.lines:,}")
                 loading = await _run(job, bulk)
             finally:
                 job.rejects.close()
@@ -123,6 +136,8 @@ async def import_file(
         resumed_at=before.lines,
         rejects=str(job.rejects.path) if job.rejects.path else None,
         ignored_keys=dict(job.ignored),
+        repaired=dict(job.repaired),
+        first_refused=job.first_refused,
         bulk=sorted(source.name for source in job.bulk),
         seconds=perf_counter() - began,
         loading_seconds=loading - began,
@@ -135,6 +150,8 @@ async def _run(job: _Job, bulk: Mode) -> float:
     await asyncio.to_thread(job.rejects.open, before)
     async with open_reader(job.path, before + 1) as batches:
         batch = await anext(batches)
+        if batch.broken and not batch.parts and not batch.refused:
+            raise ImportFailed(batch.broken, hint=batch.hint)
         expected = await _expected(job, batch)
         async with BulkLoad(job.pool, expected=expected, mode=bulk, on_status=job.watch.status) as load:
             job.bulk = load.bulk
@@ -152,7 +169,7 @@ async def _run(job: _Job, bulk: Mode) -> float:
                 raise
             loading = perf_counter()
     if batch.broken:
-        raise ImportFailed(batch.broken)
+        raise ImportFailed(batch.broken, hint=batch.hint)
     return loading
 
 
@@ -183,6 +200,7 @@ async def _start(job: _Job, load: BulkLoad, merging: Merge, batch: Batch) -> Non
     while any(_overlap(items, others) for others, _ in job.running):
         await _wait(job, len(job.running) - 1)
     job.ignored.update(batch.ignored)
+    job.repaired.update(batch.repaired)
     previous = job.running[-1][1] if job.running else None
     job.running.append((items, asyncio.create_task(_store(job, merging, batch, previous))))
 
@@ -213,7 +231,8 @@ async def _store(job: _Job, merging: Merge, batch: Batch, previous: asyncio.Task
                 total = (job.total + counts).at(batch.last_line)
                 await asyncio.to_thread(job.rejects.write, batch.refused)
                 finished = batch.last and batch.broken is None
-                await progress.note(connection, job.file, job.path.name, total, finished=finished)
+                if not job.stream:
+                    await progress.note(connection, job.file, job.path.name, total, finished=finished)
         except _TRY_AGAIN:
             # Somebody else wrote the same items at the same moment; now they are there to be seen.
             if attempt == _ATTEMPTS - 1:
@@ -221,6 +240,8 @@ async def _store(job: _Job, merging: Merge, batch: Batch, previous: asyncio.Task
             job.all_new = False
         else:
             job.total = total
+            room = _TOLD - len(job.first_refused)
+            job.first_refused += [f"line {each.line:,}: {each.reason}" for each in batch.refused[:room]]
             done = total.created + total.updated + total.unchanged
             job.watch.advance(done, batch.bytes_read, batch.file_bytes)
             return

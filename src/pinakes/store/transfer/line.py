@@ -1,9 +1,9 @@
 """One line of the exchange format: a JSON object that is an item.
 
-    id             text, 1-255, unique within a source             required
+    id             text, 1-255, unique within a source; or a whole number, which is taken as text   required
     source_type    "regular" or "auto"                              required
     title          text, at most 2,000 characters, 2,600 bytes      required
-    tags           list of names, trimmed, 1-255, no control characters, at most 1,000
+    tags           list of names, 1-255, at most 1,000
     content_type, prompt, content_data, path_thumb                  texts; all but content_type may be null
     path_thumbs_alt_res, item_metadata                              objects or null
     creator        username or null, which means the user `unknown`
@@ -11,7 +11,8 @@
     quality_score  finite number or null
     created_at, updated_at      ISO 8601; without time zone UTC; years 1 to 9999
 
-A key that is absent takes the default of a new item and leaves an existing item's value alone. Keys
+Names and texts are repaired as `query/repair.py` has it, and told of; a tag of which nothing is left to be seen is
+left out. A key that is absent takes the default of a new item and leaves an existing item's value alone. Keys
 beyond these are ignored and counted. A line takes about 10 µs.
 """
 
@@ -27,13 +28,13 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from pinakes.query import repair
 from pinakes.query.sources import SOURCE_BY_NAME, Source
-from pinakes.store import moment
+from pinakes.store import moment, stored_json
 from pinakes.store.copy_text import NULL, escape
-from pinakes.store.limits import MAX_JSON_DEPTH, MAX_TAGS, MAX_TITLE_BYTES
+from pinakes.store.limits import MAX_NAME, MAX_TAGS, MAX_TITLE, MAX_TITLE_BYTES
 
 UNKNOWN_CREATOR = "unknown"
-MAX_NAME = 255
 
 # The fields of a row's text, in this order; the creator is a number and goes separately.
 FIELDS = (
@@ -55,10 +56,9 @@ KEYS = frozenset(FIELDS[1:]) | {"id", "source_type", "tags", "creator"}
 GIVEN = {key: 1 << place for place, key in enumerate((*FIELDS[2:], "creator", "tags"))}
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9_.+/-]{0,63}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-
-_Read: TypeAlias = Callable[[str, Any], str]
+# Key, value, and the list that notes what was repaired.
+_Read: TypeAlias = Callable[[str, Any, list[str]], str]
 
 
 class RefusedError(Exception):
@@ -71,7 +71,10 @@ class RefusedError(Exception):
 
 @dataclass(slots=True)
 class Row:
-    """A checked line. `text` is COPY text of `FIELDS`; `creator` and `tags` are as written, `given` as bits."""
+    """A checked line. `text` is COPY text of `FIELDS`; `creator` and `tags` are as written, `given` as bits.
+
+    `repaired`: the fields that are kept otherwise than the line has them.
+    """
 
     source: Source
     external_id: str
@@ -80,6 +83,7 @@ class Row:
     tags: list[str]
     given: int
     ignored: frozenset[str]
+    repaired: list[str]
 
 
 def parse(line: bytes, now: str) -> Row:
@@ -95,6 +99,9 @@ def parse(line: bytes, now: str) -> Row:
     if type(values) is not dict:
         raise RefusedError("not a JSON object")
     item_id = values.get("id")
+    if values.get("item_metadata") or values.get("path_thumbs_alt_res") or type(item_id) is float:
+        values = stored_json.exact(line, values)
+        item_id = values.get("id")
     try:
         return _row(values, now)
     except ValueError as error:
@@ -107,25 +114,29 @@ def _row(values: dict[str, Any], now: str) -> Row:
     if source is None:
         raise ValueError(f"source_type must be one of {', '.join(SOURCE_BY_NAME)}")
     external_id = values.get("id")
+    if type(external_id) is int:
+        external_id = str(external_id)
     if type(external_id) is not str or not 1 <= len(external_id) <= MAX_NAME:
-        raise ValueError("id must be a text of 1 to 255 characters")
+        raise ValueError("id must be a text of 1 to 255 characters, or a whole number")
+    if "\0" in external_id:
+        raise ValueError("id must not contain the character U+0000")
     shape = _shape(tuple(values))
     if not shape.titled:
         raise ValueError("title is missing")
     texts = [escape(external_id)]
-    texts += [read(key, values[key]) if read is not None else default or now for key, read, default in shape.fields]
-    text = "\t".join(texts)
-    if "\0" in text:
-        raise ValueError("a text must not contain the character U+0000")
+    repaired: list[str] = []
+    texts += [
+        read(key, values[key], repaired) if read is not None else default or now for key, read, default in shape.fields
+    ]
     tags = values.get("tags", [])
     if type(tags) is not list:
         raise ValueError("tags must be a list")
     creator = values.get("creator")
     if creator is None:
         creator = UNKNOWN_CREATOR
-    elif type(creator) is not str or not 1 <= len(creator) <= MAX_NAME or "\0" in creator:
-        raise ValueError("creator must be null or a text of 1 to 255 characters")
-    return Row(source, external_id, text, creator, tags, shape.given, shape.ignored)
+    elif type(creator) is not str:
+        raise ValueError("creator must be null or a text")
+    return Row(source, external_id, "\t".join(texts), creator, tags, shape.given, shape.ignored, repaired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +161,28 @@ def _shape(keys: tuple[str, ...]) -> _Shape:
 
 
 def tag_name(tag: object) -> str:
-    """`tag` as it is stored.
+    """`tag` as it is stored; empty where nothing of it can be seen, and then it is left out.
 
     Raises:
         ValueError: it is no tag.
     """
     if type(tag) is not str:
         raise ValueError("tags must be texts")
-    name = tag.strip()
-    if not 1 <= len(name) <= MAX_NAME:
-        raise ValueError("tags must be 1 to 255 characters")
-    if _CONTROL.search(name):
-        raise ValueError("tags must not contain control characters")
+    name = repair.name(tag)
+    if len(name) > MAX_NAME:
+        raise ValueError(f"tags must be at most {MAX_NAME} characters")
+    return name
+
+
+def creator_name(creator: str) -> str:
+    """`creator` as it is stored; nobody where nothing of it can be seen.
+
+    Raises:
+        ValueError: nobody can be called so.
+    """
+    name = repair.name(creator) or UNKNOWN_CREATOR
+    if len(name) > MAX_NAME:
+        raise ValueError(f"creator must be null or a text of at most {MAX_NAME} characters")
     return name
 
 
@@ -171,59 +192,61 @@ def check_tag_count(count: int) -> None:
         raise ValueError(f"an item may carry {MAX_TAGS:,} tags")
 
 
-def _title(key: str, value: Any) -> str:
-    if type(value) is not str or len(value) > 2000:
-        raise ValueError("title must be a text of at most 2,000 characters")
-    if len(value) * 4 > MAX_TITLE_BYTES and len(value.encode()) > MAX_TITLE_BYTES:
+def _title(key: str, value: Any, repaired: list[str]) -> str:
+    if type(value) is not str:
+        raise ValueError("title must be a text")
+    kept = repair.text(value)
+    if len(kept) > MAX_TITLE:
+        raise ValueError(f"title must be at most {MAX_TITLE:,} characters")
+    if len(kept) * 4 > MAX_TITLE_BYTES and len(kept.encode()) > MAX_TITLE_BYTES:
         raise ValueError(f"title must be at most {MAX_TITLE_BYTES:,} bytes in UTF-8")
-    return escape(value)
+    if kept is not value:
+        _note(key, value, kept, repaired)
+    return escape(kept)
 
 
-def _content_type(key: str, value: Any) -> str:
+def _content_type(key: str, value: Any, repaired: list[str]) -> str:
     if type(value) is not str or _CONTENT_TYPE.fullmatch(value) is None:
         raise ValueError("content_type must be small letters, digits and _.+/-, at most 64")
     return value
 
 
-def _text(most: int) -> _Read:
-    def read(key: str, value: Any) -> str:
+def _text(most: int, repair_: Callable[[str], str]) -> _Read:
+    def read(key: str, value: Any, repaired: list[str]) -> str:
         if value is None:
             return NULL
-        if type(value) is not str or len(value) > most:
+        if type(value) is not str:
+            raise ValueError(f"{key} must be null or a text")
+        kept = repair_(value)
+        if len(kept) > most:
             raise ValueError(f"{key} must be null or a text of at most {most:,} characters")
-        return escape(value)
+        if kept is not value:
+            _note(key, value, kept, repaired)
+        return escape(kept)
 
     return read
 
 
-def _object(key: str, value: Any) -> str:
+def _object(key: str, value: Any, repaired: list[str]) -> str:
     if value is None:
         return NULL
     if type(value) is not dict:
         raise ValueError(f"{key} must be null or an object")
-    _check_json(key, value, 0)
-    return escape(orjson.dumps(value).decode())
+    try:
+        kept = stored_json.checked(value)
+    except ValueError as error:
+        raise ValueError(f"{key} {error}") from None
+    _note(key, value, kept, repaired)
+    return escape(orjson.dumps(kept).decode())
 
 
-def _check_json(key: str, value: Any, depth: int) -> None:
-    """What jsonb does not keep: U+0000 anywhere, and nesting that exhausts a stack."""
-    if depth > MAX_JSON_DEPTH:
-        raise ValueError(f"{key} must not be nested deeper than {MAX_JSON_DEPTH}")
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ValueError(f"{key} must not contain the character U+0000")
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            _check_json(key, name, depth)
-            _check_json(key, inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_json(key, inner, depth + 1)
-    elif isinstance(value, float) and not isfinite(value):
-        raise ValueError(f"{key} must hold finite numbers")
+def _note(key: str, value: Any, kept: Any, repaired: list[str]) -> None:
+    """Notes a field that is not kept as it is written."""
+    if kept != value:
+        repaired.append(key)
 
 
-def _boolean(key: str, value: Any) -> str:
+def _boolean(key: str, value: Any, repaired: list[str]) -> str:
     if value is False:
         return "f"
     if value is True:
@@ -231,7 +254,7 @@ def _boolean(key: str, value: Any) -> str:
     raise ValueError(f"{key} must be true or false")
 
 
-def _number(key: str, value: Any) -> str:
+def _number(key: str, value: Any, repaired: list[str]) -> str:
     if value is None:
         return NULL
     if type(value) not in {int, float} or not isfinite(value):
@@ -245,7 +268,7 @@ def _moment_text(value: str) -> str:
     return datetime.isoformat(moment.parse_moment(value))
 
 
-def _moment(key: str, value: Any) -> str:
+def _moment(key: str, value: Any, repaired: list[str]) -> str:
     try:
         if type(value) is str and len(value) <= 100:
             return _moment_text(value)
@@ -258,10 +281,10 @@ def _moment(key: str, value: Any) -> str:
 _READERS: tuple[tuple[str, _Read, str], ...] = (
     ("title", _title, NULL),
     ("content_type", _content_type, "image"),
-    ("content_data", _text(1_000_000), NULL),
-    ("path_thumb", _text(2000), NULL),
+    ("content_data", _text(1_000_000, repair.data), NULL),
+    ("path_thumb", _text(2000, repair.path), NULL),
     ("path_thumbs_alt_res", _object, NULL),
-    ("prompt", _text(20_000), NULL),
+    ("prompt", _text(20_000, repair.text), NULL),
     ("item_metadata", _object, NULL),
     ("is_private", _boolean, "f"),
     ("quality_score", _number, NULL),

@@ -7,12 +7,14 @@ file that was changed begins anew. Progress is written in the transaction of the
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from pinakes.errors import ImportFailed
 from pinakes.store.pool import Connection, Pool
 from pinakes.store.queries import load
+from pinakes.store.transfer.source import is_stream
 
 _SAMPLE = 1 << 20
 
@@ -39,11 +41,13 @@ class Counts:
 
 
 def fingerprint(path: Path) -> str:
-    """What the file is known by.
+    """What the file is known by; a stream is known by nothing, so each is another.
 
     Raises:
         ImportFailed: it cannot be read.
     """
+    if is_stream(path):
+        return f"stream-{secrets.token_hex(16)}"
     try:
         with path.open("rb") as file:
             size = path.stat().st_size

@@ -8,6 +8,7 @@ database.
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 import sys
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from pinakes.errors import ImportFailed
 from pinakes.store.transfer import reading
 from pinakes.store.transfer.batch import Batch, batches
 from pinakes.store.transfer.reading import LENGTH
+from pinakes.store.transfer.source import DASH, is_own, is_stream, named
 
 _BUFFER = 8 << 20
 # Below this a process takes longer to start than the file to read.
@@ -31,20 +33,28 @@ async def open_reader(path: Path, first_line: int) -> AsyncIterator[AsyncIterato
     Raises:
         ImportFailed: while iterating, when the reading process died.
     """
-    if await asyncio.to_thread(_size, path) < _SMALL:
+    stream = await asyncio.to_thread(is_stream, path)
+    if not stream and await asyncio.to_thread(_size, path) < _SMALL:
         yield _inline(path, first_line)
         return
+    # A stream of this process reaches the other as its standard input; one that has a name is opened there.
+    own = stream and is_own(path)
+    given = os.open(path, os.O_RDONLY) if own and path != DASH else None
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         reading.__name__,
-        str(path),
+        str(DASH if own else path),
         str(first_line),
+        str(named(path)),
+        stdin=given if own else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         # Ctrl-C reaches every process of the terminal; this one ends when its importer does.
         start_new_session=True,
         limit=_BUFFER,
     )
+    if given is not None:
+        os.close(given)
     assert process.stdout is not None
     try:
         yield _frames(process.stdout, path)

@@ -1,4 +1,4 @@
-"""The process that reads a file: `python -m pinakes.store.transfer.reading FILE FIRST_LINE`.
+"""The process that reads a file: `python -m pinakes.store.transfer.reading FILE FIRST_LINE NAME`.
 
 It writes pickled `Batch`es to its standard output, each after its length. An import waits for the first
 of them, so nothing is imported here that is not needed for reading: numpy, pydantic and asyncio would
@@ -22,10 +22,10 @@ def main() -> None:
     """The reading process."""
     # Nothing here is a cycle; looking for some cost a tenth of the time.
     gc.disable()
-    path, first_line = Path(sys.argv[1]), int(sys.argv[2])
+    path, first_line, name = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     out = sys.stdout.buffer
     try:
-        for batch in batches(path, first_line):
+        for batch in batches(path, first_line, name):
             frame = pickle.dumps(batch, protocol=5)
             out.write(len(frame).to_bytes(LENGTH, "big"))
             out.write(frame)
