@@ -21,6 +21,8 @@
     │   ├── SchemaMismatch  503
     │   ├── NotReadable     500   a row that breaks an invariant
     │   ├── ReadModelNotReady 503 missing, being exchanged, or too old
+    │   ├── UnfitDatabase   503   its server, encoding, role or settings cannot hold a gallery
+    │   ├── UnfitRedis      503   too old for the cache
     │   ├── MissingRow      503   a table has lost the one row it must have
     │   └── CacheUnusable   503
     ├── RequestError        400   HTTP that no route can take
@@ -229,6 +231,20 @@ class ReadModelNotReady(StoreError):
 
     code = "PK405"
     hint = "Run `pinakes worker`, or ask with engine=auto; `pinakes view status` says more."
+
+
+class UnfitDatabase(StoreError):
+    """A gallery cannot be kept in this database as it is set up, or not by this role."""
+
+    code = "PK504"
+    hint = "docs/db.md says what the database and its roles need."
+
+
+class UnfitRedis(StoreError):
+    """This Redis is too old for the result cache."""
+
+    code = "PK506"
+    hint = "Upgrade it to 6.2 or newer, or set cache-strategy to off."
 
 
 class MissingRow(StoreError):

@@ -26,6 +26,7 @@ from pinakes.figures.journal import Journal
 from pinakes.figures.recorder import Recorder
 from pinakes.service import ContentService
 from pinakes.settings import Settings
+from pinakes.store.fitness import Access
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import BoundedPool, Pool, open_pool, translate_errors
 from pinakes.view.wait import Bell
@@ -107,7 +108,7 @@ async def _pool(settings: Settings, stack: AsyncExitStack) -> BoundedPool:
         stack.callback(watch.cancel)
         return pool
     stack.push_async_callback(pool.close)
-    await require_head(pool)
+    await require_head(pool, Access.WRITE)
     return pool
 
 
@@ -117,7 +118,7 @@ async def _until_there(pool: Pool) -> None:
         await asyncio.sleep(pause)
         try:
             with translate_errors():
-                await require_head(pool)
+                await require_head(pool, Access.WRITE)
         except StoreError as error:
             _log.warning("still not ready: %s", error.detail)
         else:

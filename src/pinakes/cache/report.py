@@ -10,7 +10,9 @@ from typing import Any
 
 from pinakes.cache import stats
 from pinakes.cache.core import ResultCache
-from pinakes.cache.link import CacheFailure
+from pinakes.cache.link import CacheFailure, Link
+from pinakes.errors import UnfitRedis
+from pinakes.settings import Settings
 
 
 async def report(cache: ResultCache) -> dict[str, Any]:
@@ -61,6 +63,10 @@ def health(cache: ResultCache) -> dict[str, Any]:
     }
 
 
+OLDEST = (6, 2)
+"""The first Redis with every command the cache needs."""
+
+
 def advice(info: dict[str, str]) -> list[str]:
     """What is wrong with how Redis is set up; `info` is what it says of itself."""
     told: list[str] = []
@@ -68,17 +74,46 @@ def advice(info: dict[str, str]) -> list[str]:
         told.append("Redis has no memory limit: set its maxmemory, 256mb is plenty for most")
     elif info.get("maxmemory_policy") == "noeviction":
         told.append("Redis refuses writes when it is full: set its maxmemory-policy to allkeys-lru")
-    if _version(info) < (6, 2):
-        told.append("Redis is older than 6.2 and lacks commands the cache needs")
+    if _version(info) < OLDEST:
+        told.append("Redis is older than 6.2, and lacks commands the cache needs")
     return told
 
 
 async def check(cache: ResultCache) -> list[str]:
-    """The advice for the cache's Redis; none where it does not answer."""
+    """The advice for the cache's Redis; none where it does not answer.
+
+    Raises:
+        UnfitRedis: it is too old.
+    """
     try:
-        return advice(info_of(await cache.link.call("INFO")))
+        info = info_of(await cache.link.call("INFO"))
     except CacheFailure:
         return []
+    _require_fit(info)
+    return advice(info)
+
+
+async def require_fit_redis(settings: Settings) -> None:
+    """Returns where the cache can use the Redis of these settings, where there is none, and where it does not answer.
+
+    Raises:
+        UnfitRedis: it is too old.
+    """
+    address = settings.redis_address()
+    if address is None or settings.cache_strategy == "off":
+        return
+    link = Link(address, limit_ms=1000)
+    try:
+        _require_fit(info_of(await link.call("INFO")))
+    except CacheFailure:
+        return
+    finally:
+        await link.close()
+
+
+def _require_fit(info: dict[str, str]) -> None:
+    if _version(info) < OLDEST:
+        raise UnfitRedis(f"This is Redis {info['redis_version']}; {'.'.join(map(str, OLDEST))} or newer is needed.")
 
 
 def _version(info: dict[str, str]) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from pinakes.cache.core import ResultCache
 from pinakes.cache.link import CacheFailure
 from pinakes.cache.options import Options
 from pinakes.cache.reader import query_of
-from pinakes.cache.report import report
+from pinakes.cache.report import report, require_fit_redis
 from pinakes.cli.common import connection_options, run_async, status
 from pinakes.embedded import connected
 from pinakes.errors import CacheUnusable
@@ -101,6 +101,7 @@ async def _open(settings: Settings) -> AsyncIterator[tuple[ContentService, Resul
         address = found.redis_address()
         if address is None or found.cache_strategy == "off":
             raise CacheUnusable("There is no cache: cache-strategy is off or no Redis is configured.")
+        await require_fit_redis(found)
         pool = await open_pool(found, max_size=2)
         cache = ResultCache(address, found.database_url, Options.of(found))
         try:

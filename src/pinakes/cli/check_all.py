@@ -16,6 +16,7 @@ from pinakes.audit.part import Finding
 from pinakes.audit.run import NAMES, Audit, OnStep, Verdict, subject_of
 from pinakes.cache.core import ResultCache
 from pinakes.cache.options import Options
+from pinakes.cache.report import require_fit_redis
 from pinakes.cli.common import progress, run_async, status
 from pinakes.embedded import connected
 from pinakes.service import ContentService
@@ -143,6 +144,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Settings, Pool, Con
     """The databases, and a service that reads through the same cache as those that serve."""
     async with connected(settings, on_status=status) as found:
         live = found.model_copy(update={"cursor_secret": found.cursor_secret or secrets.token_urlsafe(48)})
+        await require_fit_redis(live)
         pool = await open_pool(live)
         cache = None
         try:

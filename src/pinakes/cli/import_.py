@@ -18,6 +18,7 @@ from pinakes.embedded import connected
 from pinakes.errors import ImportIncomplete
 from pinakes.settings import Settings
 from pinakes.store.bulk import Mode
+from pinakes.store.fitness import Access
 from pinakes.store.migrate import migrate, require_head
 from pinakes.store.pool import open_pool
 from pinakes.store.transfer.importer import MIN_POOL, ImportReport, Watch, import_file
@@ -76,7 +77,7 @@ async def _import(
                 await migrate(live.database_url)
             pool = await open_pool(live, max_size=_POOL)
             try:
-                await require_head(pool)
+                await require_head(pool, Access.OWN)
                 refused, stored = 0, 0
                 for path in files:
                     task = bar.add_task(path.name, total=None, rate="")

@@ -18,6 +18,7 @@ from pinakes.index.part import connect
 from pinakes.index.status import Generation, Status, read_status
 from pinakes.index.verify import Finding, verify
 from pinakes.settings import Settings
+from pinakes.store.fitness import Access
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import open_pool, translate_errors
 
@@ -44,7 +45,7 @@ def _build(settings: Settings, processes: int | None, as_json: bool) -> None:
     """
 
     async def body() -> None:
-        async with _live(settings) as url:
+        async with _live(settings, Access.OWN) as url:
             with _bar("Building") as progress, translate_errors():
                 built = await build(url, processes=processes, progress=progress)
         rate = built.docs / max(built.seconds, 0.001)
@@ -87,7 +88,7 @@ def _verify(settings: Settings, as_json: bool) -> None:
 
     async def body() -> list[Finding]:
         found: list[Finding] = []
-        async with _live(settings) as url:
+        async with _live(settings, Access.READ) as url:
             connection = await connect(url)
             try:
                 with _bar("Checking") as progress, translate_errors():
@@ -110,12 +111,12 @@ def _verify(settings: Settings, as_json: bool) -> None:
 
 
 @asynccontextmanager
-async def _live(settings: Settings) -> AsyncIterator[str]:
+async def _live(settings: Settings, access: Access) -> AsyncIterator[str]:
     """The address of a database that answers and has our schema."""
     async with connected(settings, on_status=status) as live:
         pool = await open_pool(live, max_size=1)
         try:
-            await require_head(pool)
+            await require_head(pool, access)
         finally:
             await pool.close()
         assert live.database_url is not None

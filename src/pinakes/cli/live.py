@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pinakes.cli.common import status
 from pinakes.embedded import connected
 from pinakes.settings import Settings
+from pinakes.store.fitness import Access
 from pinakes.store.migrate import migrate, require_head
 from pinakes.store.pool import open_pool
 
@@ -23,7 +24,7 @@ async def live(
             await migrate(found.database_url)
         pool = await open_pool(found, max_size=1)
         try:
-            await require_head(pool)
+            await require_head(pool, Access.OWN)
         finally:
             await pool.close()
         yield found

@@ -7,6 +7,7 @@ import secrets
 
 import click
 
+from pinakes.cache.report import require_fit_redis
 from pinakes.cli import web
 from pinakes.cli.children import Children
 from pinakes.cli.common import connection_options, run_async, status
@@ -15,6 +16,7 @@ from pinakes.embedded import connected
 from pinakes.errors import StoreUnavailable
 from pinakes.settings import Settings
 from pinakes.store.bulk_seal import seal_unfinished
+from pinakes.store.fitness import Access
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import Pool, open_pool, translate_errors
 from pinakes.view import reading
@@ -50,6 +52,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
     port = claimed.getsockname()[1]
     with claimed:
         async with connected(settings, on_status=status) as live:
+            await require_fit_redis(live)
             there = await _prepared(live, with_worker=with_worker)
             if live.cursor_secret is None:
                 status("cursor-secret is not set: cursors will end with this process")
@@ -79,7 +82,7 @@ async def _prepared(settings: Settings, *, with_worker: bool) -> bool:
         return False
     try:
         with translate_errors():
-            await require_head(pool)
+            await require_head(pool, Access.WRITE)
             await seal_unfinished(pool, status)
             if not with_worker:
                 await _warn(pool, settings)

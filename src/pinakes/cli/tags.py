@@ -14,6 +14,7 @@ from pinakes.embedded import connected
 from pinakes.errors import PinakesError
 from pinakes.settings import Settings
 from pinakes.store import aliases, hierarchy, tag_admin, tag_csv
+from pinakes.store.fitness import Access
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import Connection, Pool, open_pool, snapshot, writing
 from pinakes.store.tag_csv import TABLES, Table
@@ -236,7 +237,7 @@ async def _pool(settings: Settings) -> AsyncIterator[Pool]:
     async with connected(settings, on_status=status) as live:
         pool = await open_pool(live, max_size=2)
         try:
-            await require_head(pool)
+            await require_head(pool, Access.WRITE)
             yield pool
         finally:
             await pool.close()

@@ -12,6 +12,7 @@ from pinakes.cli.lifeline import end_with_parent
 from pinakes.embedded import connected
 from pinakes.errors import StoreUnavailable
 from pinakes.settings import Settings
+from pinakes.store.fitness import Access
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import open_pool, translate_errors
 from pinakes.worker.main import main, work
@@ -50,7 +51,7 @@ async def _there(settings: Settings) -> bool:
         pool = await open_pool(settings, max_size=1)
         try:
             with translate_errors():
-                await require_head(pool)
+                await require_head(pool, Access.OWN)
         finally:
             await pool.close()
     except StoreUnavailable as error:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from pinakes.doctor.finding import Finding
 from pinakes.doctor.postgres import SQL
-from pinakes.errors import SchemaMismatch
+from pinakes.errors import SchemaMismatch, UnfitDatabase
 from pinakes.figures.history import read_history
 from pinakes.query.sources import SOURCES
 from pinakes.settings import Settings
+from pinakes.store.fitness import Access, require_fit
 from pinakes.store.migrate import revisions
 from pinakes.store.pool import Connection
 from pinakes.store.queries import for_source
@@ -31,7 +32,12 @@ async def schema(connection: Connection, _: Settings) -> list[Finding]:
     revision = await connection.fetchval("SELECT max(version_num) FROM alembic_version")
     if revision != revisions()[-1]:
         raise SchemaMismatch(f"The database is at revision {revision}, this version needs {revisions()[-1]}.")
-    found = [
+    unfit: list[Finding] = []
+    try:
+        await require_fit(connection, Access.READ)
+    except UnfitDatabase as error:
+        unfit.append(Finding("schema", "problem", error.detail, error.advice))
+    found = unfit + [
         Finding("schema", "problem", f"The table {table} {said}.", "pinakes check --part schema --repair")
         for table, said in (await wrong_rows(connection)).items()
     ]

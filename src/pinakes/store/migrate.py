@@ -13,8 +13,9 @@ from pathlib import Path
 
 import asyncpg
 
-from pinakes.errors import SchemaMismatch, StoreUnavailable
-from pinakes.store.pool import Connection, Pool
+from pinakes.errors import SchemaMismatch, StoreUnavailable, UnfitDatabase
+from pinakes.store.fitness import Access, judge_session, require_fit
+from pinakes.store.pool import Connection, Pool, translate_errors
 from pinakes.store.standing import require_rows
 
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -30,9 +31,16 @@ async def migrate(database_url: str, target: str = "head") -> list[str]:
     """Go to revision `target` ("head", "base" or a revision), up or down; the revisions run, in order.
 
     Raises:
+        UnfitDatabase: a gallery cannot be kept in this database, or not by this role.
         SchemaMismatch: the target or the database's revision is unknown, or a statement failed.
         StoreUnavailable: the database cannot be reached.
     """
+    with translate_errors():
+        connection = await _connect(database_url)
+        try:
+            await require_fit(connection, Access.OWN)
+        finally:
+            await connection.close()
     # Late, because Alembic takes half a second to import.
     runner = import_module("pinakes.store.migrations.runner")
     applied: list[str] = await runner.run(partial(_connect, database_url), target, partial(_is_down, target))
@@ -59,9 +67,15 @@ def _unknown(at: str) -> SchemaMismatch:
 
 async def _connect(database_url: str) -> asyncpg.Connection[asyncpg.Record]:
     try:
-        return await asyncpg.connect(database_url)
+        connection = await asyncpg.connect(database_url)
     except (OSError, asyncpg.PostgresError) as error:
         raise StoreUnavailable(f"The database cannot be reached: {error}") from error
+    try:
+        judge_session(connection)
+    except UnfitDatabase:
+        connection.terminate()
+        raise
+    return connection
 
 
 async def current(database_url: str) -> str | None:
@@ -80,23 +94,26 @@ async def _current(executor: Pool | Connection) -> str | None:
     return None if revision is None else str(revision)
 
 
-async def require_head(pool: Pool) -> None:
-    """Returns if the schema is the one this version needs, with the rows that must stand in it.
+async def require_head(pool: Pool, access: Access = Access.READ) -> None:
+    """Returns if the schema is the one this version needs, with the rows that must stand in it, for this role to use.
 
     Raises:
+        UnfitDatabase: this role, or what is set for it, cannot do what `access` says.
         SchemaMismatch: it is of another version.
         MissingRow: a row was lost.
     """
-    await require_revision(pool)
+    await require_revision(pool, access)
     await require_rows(pool)
 
 
-async def require_revision(pool: Pool) -> None:
+async def require_revision(pool: Pool, access: Access = Access.READ) -> None:
     """Returns if the schema is the one this version needs, whatever was lost of it.
 
     Raises:
-        SchemaMismatch: it is not.
+        UnfitDatabase, SchemaMismatch: as `require_head`.
     """
+    with translate_errors():
+        await require_fit(pool, access)
     at = await _current(pool)
     head = revisions()[-1]
     if at == head:

@@ -26,6 +26,7 @@ from asyncpg import exceptions as pg
 
 from pinakes.errors import DiskFull, Overloaded, SchemaMismatch, StatementTimeout, StoreError, StoreUnavailable
 from pinakes.settings import Settings
+from pinakes.store.fitness import judge_session
 from pinakes.store.queries import load
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ _ARRAYS = load("session")["arrays"]
 
 
 async def _prepare(connection: Connection) -> None:
+    judge_session(connection)
     for kind in ("jsonb", "json"):
         await connection.set_type_codec(
             kind, encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads, schema="pg_catalog"
@@ -162,6 +164,11 @@ def translate_errors() -> Iterator[None]:
         raise StatementTimeout from error
     except pg.DiskFullError as error:
         raise DiskFull(f"PostgreSQL has no disk space left: {error}") from error
+    except pg.ReadOnlySQLTransactionError as error:
+        raise StoreError(
+            f"PostgreSQL takes no writes here: {error}",
+            hint="A standby takes none, nor does a role with default_transaction_read_only; use the primary.",
+        ) from error
     except pg.InsufficientPrivilegeError as error:
         raise StoreError(
             f"PostgreSQL does not allow this to the role of database-url: {error}",
