@@ -61,7 +61,7 @@ def judge_session(connection: Connection) -> None:
 def _setting(name: str, value: str, needed: str) -> UnfitDatabase:
     return UnfitDatabase(
         f"{name} is {value} for this role and database; {needed} is needed.",
-        hint=f"ALTER ROLE … RESET {name}, ALTER DATABASE … RESET {name}, or correct it in postgresql.conf.",
+        hint="Take it back (RESET) from the role and the database, `\\drds` in psql lists both, or correct postgresql.conf.",
     )
 
 
@@ -104,14 +104,14 @@ def _require_path(row: Any, access: Access) -> None:
     if row["home"] is None and row["elsewhere"] is not None:
         raise UnfitDatabase(
             f"The tables are in schema {row['elsewhere']}, which the search_path of this role does not name.",
-            hint=f"ALTER ROLE … SET search_path = {row['elsewhere']}",
+            hint=f"Let the role's search_path begin with {row['elsewhere']}.",
         )
     if access is Access.OWN and row["here"] is None:
         raise UnfitDatabase("The search_path of this role names no schema that is there.", hint="SET it to public.")
     if access is Access.OWN and row["home"] is not None and row["home"] != row["here"]:
         raise UnfitDatabase(
             f"The tables are in schema {row['home']}, but this role would make new ones in {row['here']}.",
-            hint=f"ALTER ROLE … SET search_path = {row['home']}",
+            hint=f"Let the role's search_path begin with {row['home']}.",
         )
 
 
