@@ -61,7 +61,7 @@ def judge_session(connection: Connection) -> None:
 def _setting(name: str, value: str, needed: str) -> UnfitDatabase:
     return UnfitDatabase(
         f"{name} is {value} for this role and database; {needed} is needed.",
-        hint="Take it back (RESET) from the role and the database, `\\drds` in psql lists both, or correct postgresql.conf.",
+        hint="RESET it for the role and the database; `\\drds` in psql lists both.",
     )
 
 
