@@ -28,13 +28,14 @@ LANGUAGE = {"query", "bitmap"}
 DATA = LANGUAGE | {"store", "view", "index"}
 SERVICE = DATA | {"figures", "engines", "cache", "service"}
 FACES = {"api", "web", "cli", "worker"}
-ANYWHERE = {"errors", "settings"}
+ANYWHERE = {"errors", "settings", "memory"}
 
 # Part -> the parts it may import, besides itself and ANYWHERE. Imports point down only, so that the
 # language can be tested without a database, and an engine without a web server.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
+    "memory": set(),
     "query": set(),
     "bitmap": {"query"},
     "store": {"query"},

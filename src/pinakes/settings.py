@@ -102,7 +102,12 @@ class Settings(BaseSettings):
     )
 
     # Ceilings on what is asked
-    max_terms: int = Field(1000, ge=1, le=100_000, description="Most terms in one query, tags and words together")
+    max_terms: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Most terms in one query, tags and words together; twice as many words, signs and brackets",
+    )
     max_query_bytes: int = Field(65_536, ge=1024, le=1_048_576, description="Longest question, in an address or a form")
     max_search_bytes: int = Field(4096, ge=16, le=1_048_576, description="Longest search term")
     max_body_bytes: int = Field(2_000_000, ge=1024, le=1_073_741_824, description="Longest request body")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from pinakes.api.parameters import UNIFIED
 from pinakes.api.params import MEMO_BYTES, QueryParser
 from pinakes.errors import InvalidParameter, QueryError, TooManyTerms, UnknownParameter
 from pinakes.query.gallery_query import GalleryQuery
+from pinakes.query.language.parser import STEP, parsing
 from pinakes.settings import Settings, load_settings
 
 SETTINGS = load_settings()
@@ -244,3 +246,31 @@ def test_anything_is_understood_or_refused_as_a_bad_query(pairs: list[tuple[str,
 @given(st.binary(max_size=60))
 def test_any_bytes_are_understood_or_refused(raw: bytes) -> None:
     assert outcome(raw) in {200, 400, 422}
+
+
+@pytest.mark.parametrize("form", ["q={}", "limit=5&q=a&within=q%3D{}"])
+async def test_others_go_on_while_a_long_question_is_read(form: str) -> None:
+    """They get their turn after every so many pieces; what was read is remembered for the route."""
+    settings = load_settings(cursor_secret="x" * 32)
+    parser = QueryParser(settings)
+    text = "+or+".join(f"{len(form)}word{number}" for number in range(900))
+    raw = form.format(quote(text) if "within" in form else text).encode()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    going = asyncio.create_task(others())
+    await parser.prepare(raw)
+    going.cancel()
+    assert turns >= 1799 // STEP
+    assert not list(parsing(text.replace("+", " "))), "it is remembered"
+
+
+async def test_nothing_is_raised_before_the_route_is_asked() -> None:
+    parser = QueryParser(load_settings(cursor_secret="x" * 32))
+    for raw in (b"q=" + b"(" * 600, b"q=%FF" + b"a" * 600, b"within=" * 8000, b"q=" + b"-" * 60_000, b"&" * 60_000):
+        await parser.prepare(raw)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
+from pinakes.bitmap.evaluate import at_once
 from pinakes.bitmap.facets import TagCount, most, top_tags
 from pinakes.bitmap.source import MemorySource
 
@@ -31,14 +32,14 @@ def test_both_ways_give_the_exact_list(lists: list[set[int]], data: st.DataObjec
     expected = truth(lists, hits, limit)
     assert most(Counter(tag for doc in hits for tag in lists[doc]), limit).counts == expected
     first = [each for tag in hints for each in ranked if each.tag == tag]
-    found = top_tags(MemorySource(bitmaps, {}), BitMap(hits), ranked, limit, hints=first, batch=batch)
+    found = at_once(top_tags(MemorySource(bitmaps, {}), BitMap(hits), ranked, limit, hints=first, batch=batch))
     assert (found.counts, found.kind) == (expected, "exact")
 
 
 def test_bounded_work_says_that_it_was_bounded() -> None:
     bitmaps = {f"tag:{tag}": BitMap(range(tag, 1_000)) for tag in range(300)}
     ranked = [TagCount(tag, 1_000 - tag) for tag in range(300)]
-    found = top_tags(MemorySource(bitmaps, {}), BitMap(range(900, 1_000)), ranked, 20, budget=64, batch=32)
+    found = at_once(top_tags(MemorySource(bitmaps, {}), BitMap(range(900, 1_000)), ranked, 20, budget=64, batch=32))
     assert found.kind == "sampled"
     assert found.intersected == 64
     assert all(each.count == 100 for each in found.counts)
@@ -47,7 +48,7 @@ def test_bounded_work_says_that_it_was_bounded() -> None:
 def test_the_search_stops_when_no_tag_can_do_better() -> None:
     bitmaps = {f"tag:{tag}": BitMap(range(1_000 - 3 * tag)) for tag in range(300)}
     ranked = [TagCount(tag, 1_000 - 3 * tag) for tag in range(300)]
-    found = top_tags(MemorySource(bitmaps, {}), BitMap(range(1_000)), ranked, 5, batch=8)
+    found = at_once(top_tags(MemorySource(bitmaps, {}), BitMap(range(1_000)), ranked, 5, batch=8))
     assert [each.tag for each in found.counts] == [0, 1, 2, 3, 4]
     assert (found.kind, found.intersected <= 8) == ("exact", True)
 

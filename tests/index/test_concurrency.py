@@ -14,8 +14,10 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import asyncpg
+import pytest
 
 from index_gear import CODEC
+from pinakes.bitmap import evaluate
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_quick import QuickIndex
 from pinakes.engines.trace import Trace
@@ -205,7 +207,11 @@ class Turmoil:
             await connection.close()
 
 
-async def test_every_answer_is_the_oracles_at_its_epoch(pool: Pool, settings: Settings) -> None:
+@pytest.mark.parametrize("step", [evaluate.STEP, -1], ids=["as usual", "giving way at every operand"])
+async def test_every_answer_is_the_oracles_at_its_epoch(
+    pool: Pool, settings: Settings, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "STEP", step)
     turmoil = Turmoil(pool, settings, time.monotonic() + SECONDS)
     async with turmoil.session() as keeper:
         await seed(keeper)

@@ -23,13 +23,13 @@ def fuzz(count: int, seed: int = 0) -> Counter[str]:
     for _ in range(count):
         text = asked.noise(rng)
         try:
-            question = parse.__wrapped__(text)
+            question = parse(text)
         except QueryError as error:
             position = error.extra.get("position", 0)
             assert 0 <= position <= len(text), text
             told[type(error).__name__] += 1
             continue
-        again = parse.__wrapped__(str(question))
+        again = parse(str(question))
         assert again == question, (text, str(question))
         assert str(again) == str(question), text
         told["understood"] += 1

@@ -19,10 +19,11 @@ from pinakes.api import docs_page, encode
 from pinakes.api.guard import Guard
 from pinakes.api.limits import Gate
 from pinakes.api.openapi import description
+from pinakes.api.params import LONG
 from pinakes.api.problem import on_http_exception, on_pinakes_error, problem_response
 from pinakes.api.route import Handler
 from pinakes.api.routes import by_path, paths
-from pinakes.api.state import open_state
+from pinakes.api.state import open_state, state_of
 from pinakes.errors import MethodNotAllowed, PinakesError
 from pinakes.settings import Settings
 
@@ -104,5 +105,7 @@ class Methods:
             refusal = MethodNotAllowed(f"{request.method[:20]} is not taken here.", allowed=sorted(self._handlers))
             response = problem_response(refusal, self._allow)
         else:
+            if len(scope["query_string"]) > LONG:
+                await state_of(request).parser.prepare(scope["query_string"])
             response = await handler(request)
         await response(scope, receive, send)

@@ -5,12 +5,14 @@ errors naming the parameter and what is allowed.
 
 A query string is up to `max-query-bytes` long and up to `max-terms` terms rich. Parsing costs some
 ten microseconds a parameter, so short strings (`MEMO_BYTES`) are remembered, `MEMO` of them: few
-questions are asked often.
+questions are asked often. The texts of `q` in long ones are read beforehand, in steps (`prepare`).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -19,15 +21,17 @@ from urllib.parse import unquote_to_bytes
 from pinakes.api import values
 from pinakes.api.parameters import UNIFIED, Parameter
 from pinakes.api.problem import shown
-from pinakes.errors import InvalidParameter, TooManyTerms, UnknownParameter
+from pinakes.errors import InvalidParameter, QueryError, TooManyTerms, UnknownParameter
 from pinakes.query.gallery_query import GalleryQuery, TagRef
-from pinakes.query.language.parser import parse
+from pinakes.query.language.parser import parse, parsing
 from pinakes.query.language.syntax import leaves
 from pinakes.query.text import words
 from pinakes.settings import Settings
 
 MEMO = 4096
 MEMO_BYTES = 2048
+LONG = 500
+"""Bytes of a query string whose `q` is worth reading in steps."""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,19 @@ class QueryParser:
             TooManyTerms: it is over a ceiling.
         """
         return self._remembered(raw, viewer) if len(raw) <= MEMO_BYTES else self._parse(raw, viewer)
+
+    async def prepare(self, raw: bytes) -> None:
+        """Reads the texts of `q` in the query string `raw`, if they are long, letting others go on in between.
+
+        What `parse` needs is remembered then. What is wrong with them is left for it to find.
+        """
+        if not LONG < len(raw) <= self._settings.max_query_bytes:
+            return
+        for text in _questions(raw):
+            with suppress(QueryError):
+                ceilings = {"max_bytes": self._settings.max_query_bytes, "max_terms": self._settings.max_terms}
+                for _ in parsing(text, **ceilings):
+                    await asyncio.sleep(0)
 
     def _parse(self, raw: bytes, viewer: int | None) -> GalleryQuery:
         return self.query_of(read(raw, UNIFIED, self._settings), viewer)
@@ -158,6 +175,19 @@ def too_long(raw: bytes, length: int, table: tuple[Parameter, ...], settings: Se
         parameter=longest if any(parameter.name == longest for parameter in table) else None,
         allowed=f"at most {settings.max_query_bytes:,} bytes",
     )
+
+
+def _questions(raw: bytes) -> Iterator[str]:
+    """The first `q` in the query string `raw`, and the one within the filter of a suggestion."""
+    with suppress(QueryError):
+        within = _decode(_first(raw, b"within"), "within").encode()
+        for text in (_first(raw, b"q"), _first(within, b"q")):
+            yield _decode(text, "q")
+
+
+def _first(raw: bytes, wanted: bytes) -> bytes:
+    """The first value of a parameter in the query string `raw`, still encoded; empty where there is none."""
+    return next((value for name, value in _split(raw) if name == wanted), b"")
 
 
 def _split(raw: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -13,6 +13,7 @@ from pinakes import errors
 from pinakes.api.body import read_form
 from pinakes.api.openapi import operation
 from pinakes.api.parameters import Parameter
+from pinakes.api.state import state_of
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -67,6 +68,7 @@ def _in_form(handler: Handler, table: tuple[Parameter, ...]) -> Handler:
 
     async def asked(request: Request) -> Response:
         form = await read_form(request, table)
+        await state_of(request).parser.prepare(form)
         address: bytes = request.scope["query_string"]
         # As a GET, but for `If-None-Match`: 304 is no answer to a POST.
         headers = [pair for pair in request.scope["headers"] if pair[0] != b"if-none-match"]

@@ -8,12 +8,17 @@ between them need to be looked at. The bounds of Not swap, those of And and Or a
 Every operand is evaluated *within* what the operands before it left over: And takes the smallest
 first and Nots last, so the work follows the smallest set and not the whole gallery. Or unites its
 parts first where that is cheaper than cutting each down.
+
+A formula of a thousand leaves takes seconds where documents are many, so the work is done in steps: after every
+`STEP` containers (65,536 documents in one bitmap; about a microsecond each, as much as an operation takes besides)
+`evaluating` gives way. Small formulas are a single step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 from pyroaring import BitMap
 
@@ -41,16 +46,46 @@ class Bounds:
         return BitMap() if self.exact else self.possible - self.certain
 
 
+T = TypeVar("T")
+Steps: TypeAlias = Generator[None, None, T]
+"""Work that gives way after each step and then returns a T."""
+
+STEP = 5_000
+"""Containers worked through in one step: some five milliseconds."""
+
+UNITED = 16
+"""Operands united in one operation."""
+
+_COMPARED = 24
+"""Operations that comparing codes with one bound takes: up to 15 bands, a step and 8 slices."""
+
+
 def evaluate(formula: Formula, source: TermSource) -> Bounds:
     """The documents `formula` is true of."""
+    return at_once(evaluating(formula, source))
+
+
+def evaluating(formula: Formula, source: TermSource) -> Steps[Bounds]:
+    """The same in steps. Between two of them nothing that `source` handed out may change."""
     source.require(leaf_terms(formula))
-    return _Evaluation(source).of(formula, None)
+    return (yield from _Evaluation(source).of(formula, None))
+
+
+def at_once(steps: Steps[T]) -> T:
+    """What `steps` return, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            found: T = done.value
+            return found
 
 
 def leaf_terms(formula: Formula) -> Iterator[str]:
     """The terms that evaluation is sure to need; ranges ask for theirs as they go."""
     if not isinstance(formula, Term | Phrase):
         yield terms.ALL
+    counts: list[range] = []
     for leaf in leaves(formula):
         match leaf:
             case Term():
@@ -58,15 +93,25 @@ def leaf_terms(formula: Formula) -> Iterator[str]:
             case Phrase(words):
                 yield from (f"word:{word}" for word in words)
             case Tagged(low, high):
-                yield from counted(low, high)
+                counts.append(_counts(low, high))
+    # Intervals of counts may lie over each other a thousand times; each count is asked for once.
+    reached = 0
+    for each in sorted(counts, key=lambda interval: interval.start):
+        yield from map(terms.tagged, range(max(each.start, reached), each.stop))
+        reached = max(reached, each.stop)
 
 
 class _Evaluation:
     def __init__(self, source: TermSource) -> None:
         self._source = source
+        self._spent = 0
+        self._sizes: dict[int, int] = {}
 
-    def of(self, formula: Formula, within: BitMap | None) -> Bounds:
+    def of(self, formula: Formula, within: BitMap | None) -> Steps[Bounds]:  # noqa: C901 (one case a class)
         """`formula` among the documents of `within`; None is all of them."""
+        if self._spent > STEP:
+            self._spent = 0
+            yield
         match formula:
             case Everything():
                 return _exact(self._all() if within is None else within)
@@ -74,66 +119,100 @@ class _Evaluation:
                 return _exact(BitMap())
             case Term():
                 found = self._source.bitmap(terms.name(formula))
+                if within is not None:
+                    self._spend(within)
                 return _exact(found if within is None else within & found)
             case Phrase(words):
-                candidates = self._cut([f"word:{word}" for word in dict.fromkeys(words)], within)
+                names = [f"word:{word}" for word in dict.fromkeys(words)]
+                candidates = yield from self._cut(names, within)
                 return Bounds(BitMap(), candidates) if candidates else _exact(candidates)
             case Range():
-                return self._range(formula, self._all() if within is None else within)
+                docs = self._all() if within is None else within
+                self._spend(docs, 2 * _COMPARED)
+                return self._range(formula, docs)
             case Tagged(low, high):
-                return self._tagged(low, high, self._all() if within is None else within)
+                docs = self._all() if within is None else within
+                return (yield from self._tagged(low, high, docs))
             case Not(part):
-                return self._without(_exact(self._all() if within is None else within), part)
+                return (yield from self._without(_exact(self._all() if within is None else within), part))
             case And(parts):
-                return self._and(parts, within)
+                return (yield from self._and(parts, within))
             case Or(parts):
-                return self._or(parts, within)
+                return (yield from self._or(parts, within))
+
+    def _spend(self, docs: BitMap, operations: int = 1) -> None:
+        """Counts the containers of `operations` on `docs`."""
+        count = len(docs)
+        self._spent += operations * (1 + (min(count, 1 + (docs.max() >> 16)) if count else 0))
 
     def _all(self) -> BitMap:
         return self._source.bitmap(terms.ALL)
 
-    def _cut(self, names: list[str], within: BitMap | None) -> BitMap:
+    def _cut(self, names: list[str], within: BitMap | None) -> Steps[BitMap]:
         """The documents with all of these terms."""
         operands = sorted(map(self._source.bitmap, names), key=len)
         found = operands[0] if within is None else within & operands[0]
         for operand in operands[1:]:
+            if not found:
+                break
+            if self._spent > STEP:
+                self._spent = 0
+                yield
+            self._spend(found)
             found = found & operand
         return found
 
-    def _and(self, parts: tuple[Formula, ...], within: BitMap | None) -> Bounds:
+    def _and(self, parts: tuple[Formula, ...], within: BitMap | None) -> Steps[Bounds]:
         left = None if within is None else _exact(within)
         wanted = sorted((part for part in parts if not isinstance(part, Not)), key=self._size)
         for each in wanted:
-            left = self.of(each, None) if left is None else self._narrowed(left, self.of(each, left.possible))
+            if left is None:
+                left = yield from self.of(each, None)
+            else:
+                left = self._narrowed(left, (yield from self.of(each, left.possible)))
             if not left.possible:
                 return left
         if left is None:
             left = _exact(self._all())
         for part in parts:
             if isinstance(part, Not):
-                left = self._without(left, part.part)
+                left = yield from self._without(left, part.part)
         return left
 
     def _narrowed(self, left: Bounds, found: Bounds) -> Bounds:
         """`left` and `found`, which was evaluated within `left.possible`."""
         if left.exact:
             return found
+        self._spend(left.certain)
         certain = left.certain & found.certain
         return _bounds(certain, found.possible)
 
-    def _without(self, left: Bounds, part: Formula) -> Bounds:
+    def _without(self, left: Bounds, part: Formula) -> Steps[Bounds]:
         """`left` and not `part`."""
-        gone = self.of(part, None if isinstance(part, Term) else left.possible)
+        gone = yield from self.of(part, None if isinstance(part, Term) else left.possible)
+        self._spend(left.possible, 1 if left.exact and gone.exact else 2)
         possible = left.possible - gone.certain
         if left.exact and gone.exact:
             return _exact(possible)
         return _bounds(left.certain - gone.possible, possible)
 
-    def _or(self, parts: tuple[Formula, ...], within: BitMap | None) -> Bounds:
-        if within is None or len(within) > sum(map(self._size, parts)):
-            found = _union([self.of(part, None) for part in parts])
-            return found if within is None else _bounds_within(found, within)
-        return _union([self.of(part, within) for part in parts])
+    def _or(self, parts: tuple[Formula, ...], within: BitMap | None) -> Steps[Bounds]:
+        """A thousand parts are united a few at a time, so no more than those few are held."""
+        inside = within
+        if within is not None and len(within) > sum(map(self._size, parts)):
+            inside = None
+        united: list[Bounds] = []
+        for part in parts:
+            if len(united) >= UNITED:
+                united = [self._union(united)]
+            united.append((yield from self.of(part, inside)))
+        found = self._union(united)
+        return found if inside is within or within is None else _bounds_within(found, within)
+
+    def _union(self, found: list[Bounds]) -> Bounds:
+        for each in found:
+            self._spend(each.possible, 1 if each.exact else 2)
+        return _union(found)
 
     def _range(self, asked: Range, docs: BitMap) -> Bounds:
         """Codes strictly inside the interval are certain; those of its two ends are as the code can tell."""
@@ -161,17 +240,32 @@ class _Evaluation:
                 certain = certain - less(self._source, field, certain, at + 1)
         return _bounds(certain, possible)
 
-    def _tagged(self, low: int, high: int | None, docs: BitMap) -> Bounds:
+    def _tagged(self, low: int, high: int | None, docs: BitMap) -> Steps[Bounds]:
         names = counted(low, high)
         self._source.require(names)
-        found = BitMap.union(*map(self._source.bitmap, names)) if names else BitMap()
+        found = BitMap()
+        for start in range(0, len(names), UNITED):
+            some = [bitmap for bitmap in map(self._source.bitmap, names[start : start + UNITED]) if bitmap]
+            self._spent += UNITED
+            for bitmap in some:
+                self._spend(bitmap)
+            found = BitMap.union(found, *some) if some else found
+            if self._spent > STEP:
+                self._spent = 0
+                yield
         return _exact(docs - found if _is_open(high) else docs & found)
 
     def _valued(self, field: terms.OrderField, docs: BitMap) -> BitMap:
         return docs - self._source.bitmap(terms.null(field)) if field in NULLABLE else docs
 
     def _size(self, formula: Formula) -> int:
-        """An upper bound of the documents `formula` is true of: what And sorts by."""
+        """An upper bound of the documents `formula` is true of: what And sorts by. Counted once for each node."""
+        known = self._sizes.get(id(formula))
+        if known is None:
+            known = self._sizes[id(formula)] = self._counted_size(formula)
+        return known
+
+    def _counted_size(self, formula: Formula) -> int:
         match formula:
             case Term():
                 return len(self._source.bitmap(terms.name(formula)))
@@ -189,10 +283,13 @@ class _Evaluation:
 
 def counted(low: int, high: int | None) -> list[str]:
     """The terms of numbers of tags from `low` to `high`; without an upper end, of those below `low` instead."""
-    if _is_open(high):
-        return [terms.tagged(count) for count in range(min(low, terms.MAX_TAGS + 1))]
-    assert high is not None
-    return [terms.tagged(count) for count in range(low, high + 1)]
+    return list(map(terms.tagged, _counts(low, high)))
+
+
+def _counts(low: int, high: int | None) -> range:
+    if high is None or _is_open(high):
+        return range(min(low, terms.MAX_TAGS + 1))
+    return range(low, high + 1)
 
 
 def _is_open(high: int | None) -> bool:

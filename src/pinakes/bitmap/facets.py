@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias
 
 from pyroaring import BitMap
 
+from pinakes.bitmap.evaluate import Steps
 from pinakes.bitmap.source import TermSource
 
 FacetKind: TypeAlias = Literal["exact", "sampled"]
@@ -57,7 +58,7 @@ def most(counted: Mapping[int, int], limit: int, allowed: frozenset[int] | None 
     return Facets(tuple(TagCount(tag, -n) for n, tag in ranked), "exact")
 
 
-def top_tags(
+def top_tags(  # noqa: C901 (one loop with its ways out)
     source: TermSource,
     hits: BitMap,
     ranked: Iterable[TagCount],
@@ -67,8 +68,10 @@ def top_tags(
     rest: int = 0,
     budget: int = BUDGET,
     batch: int = 32,
-) -> Facets:
-    """Facets by intersection. `ranked` is every tag with its item count or more, falling; `hints` are tried first.
+) -> Steps[Facets]:
+    """Facets by intersection, a batch a step.
+
+    `ranked` is every tag with its item count or more, falling; `hints` are tried first.
 
     A tag that is in neither has `rest` items at most. No more of `ranked` is read than is needed. Bitmaps are
     asked for `batch` at a time, so a cold source loads them in few round trips.
@@ -86,6 +89,8 @@ def top_tags(
             return Facets(_result(best), "exact", work)
         if work >= budget:
             return Facets(_result(best), "sampled", work)
+        if work:
+            yield
         source.require(f"tag:{each.tag}" for each in chunk)
         for each in chunk:
             if enough(each.count + 1):

@@ -5,7 +5,8 @@ touches a thousand terms costs a worker only the entries it asks for again. A re
 is a little older than the newest epoch gets a copy with the later deltas taken back.
 
 Law: `get(term, e)` is the set of documents that had the term at epoch e, for every e from `floor`
-to `epoch`. Taking back needs deltas that say exactly what changed, as one epoch's always do.
+to `epoch`. Taking back needs deltas that say exactly what changed, as one epoch's always do. While somebody
+`keeps` what was handed out, it does not change: deltas are then applied to copies.
 
 The size of an entry is taken when it enters; deltas change it little before the next fold.
 """
@@ -13,7 +14,8 @@ The size of an entry is taken when it enters; deltas change it little before the
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pyroaring import BitMap
@@ -42,6 +44,7 @@ class BitmapCache:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._log: dict[str, list[tuple[int, Delta]]] = {}
         self._pins: Counter[str] = Counter()
+        self._keeping = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -104,6 +107,15 @@ class BitmapCache:
         self._pins.subtract(terms)
         self._pins += Counter()  # forgets those at zero
 
+    @contextmanager
+    def keeps(self) -> Iterator[None]:
+        """No bitmap that was handed out changes as long as the context lasts."""
+        self._keeping += 1
+        try:
+            yield
+        finally:
+            self._keeping -= 1
+
     def shrink(self) -> None:
         """Let go of the least recently used until the limit holds, as far as they are not pinned."""
         if self.size <= self.limit:
@@ -161,7 +173,10 @@ class BitmapCache:
             self.size -= entry.size
 
     def _bring_forward(self, term: str, entry: _Entry) -> None:
-        for epoch, delta in self._log.get(term, ()):
+        log = self._log.get(term, ())
+        if self._keeping and log:
+            entry.bitmap = entry.bitmap.copy()
+        for epoch, delta in log:
             if epoch > entry.epoch:
                 delta.apply(entry.bitmap)
         entry.epoch = self.epoch

@@ -13,6 +13,7 @@ from random import Random
 
 from pyroaring import BitMap
 
+from pinakes.bitmap.evaluate import Steps
 from pinakes.bitmap.facets import BUDGET, FORWARD_LIMIT, SAMPLE, Facets, TagCount, most, top_tags
 from pinakes.engines.facets import Facet, FacetAnswer
 from pinakes.engines.index import NAME, IndexEngine
@@ -114,10 +115,10 @@ async def _by_intersection(
         ranked = listed.__iter__
     hints = [TagCount(each.tag, bounds.of(each.tag)) for each in likely.counts]
 
-    def work(source: RequestSource) -> Facets:
+    def work(source: RequestSource) -> Steps[Facets]:
         return top_tags(source, hits, ranked(), limit, hints=hints, rest=rest, budget=budget)
 
-    return await reader.run(connection, state, work)
+    return await reader.run_in_steps(connection, state, work)
 
 
 async def _of_category(connection: Connection, bounds: TagBounds, category: str) -> tuple[list[TagCount], int]:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pyroaring import BitMap
 
 from pinakes.bitmap import terms
+from pinakes.bitmap.evaluate import Steps
 from pinakes.bitmap.ladder import Ladder, split
 from pinakes.bitmap.terms import NULLABLE, SLICES, sort_key
 from pinakes.bitmap.window import Windows
@@ -27,6 +28,9 @@ from pinakes.store.pool import Connection
 
 MOST_IN_DOUBT = 50_000
 """More hits than this in the codes of all edges together are another engine's work."""
+
+AT_ONCE = 20
+"""Edges found in one step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ async def histogram(
     assert extent is not None
     edges = edges_between(extent["least"], extent["greatest"], buckets)
     inner = edges[1:-1]
-    found = await reader.run(connection, state, lambda source: _under(source, hits, valued, field, inner))
+    found = await reader.run_in_steps(connection, state, lambda source: _under(source, hits, valued, field, inner))
     under = [0, *await _settled(connection, field, inner, found), valued]
     counts = (after - before for before, after in pairwise(under))
     spans = pairwise(edges)
@@ -81,12 +85,16 @@ def _ends(source: RequestSource, hits: BitMap, field: HistogramField) -> tuple[i
     return valued, windows.around(range(1)).docs | windows.around(range(valued - 1, valued)).docs
 
 
-def _under(source: RequestSource, hits: BitMap, valued: int, field: HistogramField, inner: list[Value]) -> list[_Edge]:
+def _under(
+    source: RequestSource, hits: BitMap, valued: int, field: HistogramField, inner: list[Value]
+) -> Steps[list[_Edge]]:
     """For each edge, the hits below it."""
     code = source.code(field)
     ladder = Ladder(source, field, hits, valued)
     found = []
-    for edge in inner:
+    for number, edge in enumerate(inner, start=1):
+        if number % AT_ONCE == 0:
+            yield
         key = sort_key(edge)
         assert key is not None
         at = code(key)

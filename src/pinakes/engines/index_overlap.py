@@ -9,7 +9,7 @@ from functools import partial
 
 from pyroaring import BitMap
 
-from pinakes.bitmap.evaluate import evaluate
+from pinakes.bitmap.evaluate import Steps, evaluating
 from pinakes.bitmap.facets import FORWARD_LIMIT
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import counts_of, facets
@@ -53,7 +53,7 @@ class IndexOverlap:
             if self._otherwise is None:
                 raise
             return await self._otherwise.sample(connection, formula)
-        some = await self._engine.reader.run(connection, state, partial(some_hits, formula))
+        some = await self._engine.reader.run_in_steps(connection, state, partial(some_hits, formula))
         return None if some is None else Sample(await counts_of(connection, some.docs), some.whole)
 
     async def among(self, connection: Connection, formula: Formula) -> Among:
@@ -74,11 +74,11 @@ class IndexOverlap:
         reader = self._engine.reader
         state = await self._state(connection)
 
-        def directly(source: RequestSource) -> Counter[int] | None:
-            bounds = evaluate(formula, source)
+        def directly(source: RequestSource) -> Steps[Counter[int] | None]:
+            bounds = yield from evaluating(formula, source)
             return tags_among(bounds.possible, tags, source) if bounds.exact else None
 
-        found = await reader.run(connection, state, directly)
+        found = await reader.run_in_steps(connection, state, directly)
         if found is not None:
             return found
         settled = await self._engine.hits(connection, state, formula)
@@ -99,9 +99,9 @@ class Hits:
     whole: bool
 
 
-def some_hits(formula: Formula, source: RequestSource) -> Hits | None:
+def some_hits(formula: Formula, source: RequestSource) -> Steps[Hits | None]:
     """All documents hit or, of more than `WHOLE`, `SAMPLED` from all over the gallery; None where some are in doubt."""
-    bounds = evaluate(formula, source)
+    bounds = yield from evaluating(formula, source)
     if not bounds.exact:
         return None
     hits, count = bounds.possible, len(bounds.possible)

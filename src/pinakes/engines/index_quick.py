@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from pinakes.bitmap.evaluate import evaluate
+from pinakes.bitmap.evaluate import Steps, evaluating
 from pinakes.bitmap.source import TermsMissing
 from pinakes.engines.index import NAME, IndexEngine
 from pinakes.engines.index_page import Found, items_of, locate, standing, statement
 from pinakes.engines.selection import Selection, finish
 from pinakes.engines.trace import Trace
-from pinakes.errors import StatementTimeout
+from pinakes.errors import ReadModelNotReady, StatementTimeout
 from pinakes.index.reader import RequestSource, State
 from pinakes.query.cursor import Cursor
 from pinakes.query.formula import Formula
@@ -83,7 +83,7 @@ class QuickIndex:
         if state is None:
             return None
         asked = _Asked(connection, state, query, formula, self._engine.cursor_of(query, formula), timeout_s)
-        found = self._find(asked)
+        found = await self._find(asked)
         trace.mark("evaluate")
         if found is None:
             return None
@@ -110,15 +110,17 @@ class QuickIndex:
         trace.facts |= {"total": found.total, "window": len(found.window.docs), "quick": True}
         return Quick(page, moment)
 
-    def _find(self, asked: _Asked) -> Found | None:
+    async def _find(self, asked: _Asked) -> Found | None:
         """Where the page is, from memory alone."""
         source = RequestSource(self._reader, asked.state)
+
+        def work() -> Steps[Found | None]:
+            bounds = yield from evaluating(asked.formula, source)
+            return locate(source, bounds.possible, asked.query, asked.cursor) if bounds.exact else None
+
         try:
-            bounds = evaluate(asked.formula, source)
-            if not bounds.exact:
-                return None
-            found = locate(source, bounds.possible, asked.query, asked.cursor)
-        except TermsMissing:
+            found = await self._reader.paced(asked.state, work())
+        except (TermsMissing, ReadModelNotReady):
             return None
         self._reader.patience.strain(source.strains)
         return found

@@ -2,8 +2,8 @@
 
 The process holds names (`names`), bitmaps and the names of tags as of what it followed. One statement
 says of one moment which epoch it is, what happened to the index since, and whether a name changed. With
-that the memory is of this moment, and everything else is a piece of evaluation without an await: counts
-are exact and of that epoch, visibility being part of the formula.
+that the memory is of this moment, and everything else is a piece of evaluation: counts are exact and of that
+epoch, visibility being part of the formula.
 
 Names that changed, words of a filter met for the first time and bitmaps that are not in memory take a
 snapshot; in it the same evaluation runs, and what it misses is loaded. Documents that have to be looked
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar, cast
 
-from pinakes.bitmap.evaluate import evaluate
+from pinakes.bitmap.evaluate import Steps, evaluating
 from pinakes.bitmap.source import TermsMissing
 from pinakes.engines.endings import Begun, Endings
 from pinakes.engines.index import IndexEngine
@@ -55,6 +55,8 @@ from pinakes.view.reading import followed_staleness_s, require_young
 T = TypeVar("T")
 
 MOST_EPOCHS = 200
+AT_ONCE = 200
+"""Tags counted in one step."""
 _SQL = with_at(load("suggest_now", "pinakes.engines.sql"))
 
 
@@ -69,7 +71,7 @@ class Suggested:
 class _Run(Protocol):
     """Evaluates a piece of work on bitmaps of one moment. May raise `TermsMissing`."""
 
-    async def __call__(self, work: Callable[[RequestSource], T], /) -> T: ...
+    async def __call__(self, work: Callable[[RequestSource], Steps[T]], /) -> T: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Suggesting:
             known = await self._names.current(connection)
             found = None
             if state is not None and isinstance(known, Held):
-                run = partial(self._reader.run, connection, state)
+                run = partial(self._reader.run_in_steps, connection, state)
                 named = partial(by_number, connection)
                 text = beginning(typed)
                 asked = _Asked(connection, state, run, named, known.endings, text, formula, limit, timeout_ms / 1000)
@@ -161,12 +163,12 @@ class Suggesting:
                     return None
                 endings = self._names.unchanged(since)
                 source = RequestSource(self._reader, state)
-                vocabulary = self._meanings.get(query, state, source)
+                vocabulary = await self._reader.paced(state, self._meanings.get(query, state, source))
                 if endings is None or vocabulary is None:
                     return None
 
-                async def at_once(work: Callable[[RequestSource], T]) -> T:
-                    return work(source)
+                async def at_once(work: Callable[[RequestSource], Steps[T]]) -> T:
+                    return await self._reader.paced(state, work(source))
 
                 named = partial(self._reader.names.of, connection)
                 formula, text = to_formula(query, vocabulary), beginning(typed)
@@ -174,7 +176,7 @@ class Suggesting:
                 found = await self._suggested(asked)
             except TimeoutError as error:
                 raise StatementTimeout from error
-            except TermsMissing:
+            except (TermsMissing, ReadModelNotReady):
                 return None
         return None if found is None else Suggested(found, vocabulary.warnings)
 
@@ -217,7 +219,7 @@ class Suggesting:
         if not query.refs:
             return Vocabulary()
         if state is not None:
-            known = await self._reader.run(connection, state, partial(self._meanings.get, query, state))
+            known = await self._reader.run_in_steps(connection, state, partial(self._meanings.get, query, state))
             if known is not None:
                 return known
         vocabulary = await resolve(connection, query.refs, query.viewer, query.descendants)
@@ -235,14 +237,14 @@ def _counts(
     *,
     sample: Sample | None,
     without: frozenset[int] = frozenset(),
-) -> Mapping[int, int] | None:
+) -> Steps[Mapping[int, int] | None]:
     """On how many hits the leading tags of `begun` are; None where hits are in doubt.
 
     Whoever is run again after bitmaps were loaded finds in `known` what was counted by then, of the same state.
     """
     if sample is not None and sample.whole:
         return among(begun, sample.tags, without)
-    bounds = evaluate(formula, source)
+    bounds = yield from evaluating(formula, source)
     if not bounds.exact:
         return None
     trial = tried(begun, limit, without, sample)
@@ -250,7 +252,10 @@ def _counts(
         tags = next(trial)
         while True:
             new = [tag for tag in tags if tag not in known]
-            known.update(tags_among(bounds.possible, new, source))
+            for start in range(0, len(new), AT_ONCE):
+                if start:
+                    yield
+                known.update(tags_among(bounds.possible, new[start : start + AT_ONCE], source))
             tags = trial.send(known)
     except StopIteration as done:
         return cast("dict[int, int]", done.value)

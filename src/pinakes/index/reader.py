@@ -13,6 +13,7 @@ A process that has just begun would rather look at some rows than load all slice
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from pyroaring import BitMap
 from pinakes.bitmap import terms
 from pinakes.bitmap.codes import SortCode
 from pinakes.bitmap.deltas import Delta
+from pinakes.bitmap.evaluate import Steps
 from pinakes.bitmap.lru import BitmapCache
 from pinakes.bitmap.segments import assemble
 from pinakes.bitmap.source import TermsMissing
@@ -95,6 +97,9 @@ class IndexReader:
         self._sizes = TagSizes()
         # Counts how often everything was forgotten, so that a request notices it happened meanwhile.
         self._version = 0
+        self._turn = asyncio.Lock()
+        self.steps = 0
+        """How often an evaluation went on after it had given way."""
 
     async def state(self, connection: Connection) -> State:
         """The state of the connection's snapshot; the reader knows its deltas from here on.
@@ -210,6 +215,15 @@ class IndexReader:
 
         The bitmaps it sees may change as soon as it returns: it must not return any of them.
         """
+
+        def only_step(source: RequestSource) -> Steps[T]:
+            yield from ()
+            return work(source)
+
+        return await self.run_in_steps(connection, state, only_step)
+
+    async def run_in_steps(self, connection: Connection, state: State, work: Callable[[RequestSource], Steps[T]]) -> T:
+        """The same for work that may take long: others do something between its steps."""
         source = RequestSource(self, state)
         pinned: list[str] = []
         try:
@@ -217,7 +231,7 @@ class IndexReader:
                 self._require(state)
                 source.strains.clear()
                 try:
-                    done = work(source)
+                    done = await self.paced(state, work(source))
                 except TermsMissing as missing:
                     state.work.rounds += 1
                     state.work.loaded += missing.terms
@@ -231,6 +245,24 @@ class IndexReader:
             self.cache.unpin(pinned)
             self.cache.shrink()
         raise AssertionError(f"an evaluation still misses terms after {MAX_ROUNDS} rounds: {state.work.loaded[-5:]}")
+
+    async def paced(self, state: State, work: Steps[T]) -> T:
+        """What `work` returns. Of all that takes more than a step, one piece at a time goes on in this process.
+
+        Raises:
+            ReadModelNotReady: everything was forgotten between two steps.
+        """
+        try:
+            next(work)
+            with self.cache.keeps():
+                async with self._turn:
+                    while True:
+                        await asyncio.sleep(0)
+                        self._require(state)
+                        self.steps += 1
+                        next(work)
+        except StopIteration as done:
+            return cast("T", done.value)
 
     async def _load(self, connection: Connection, state: State, wanted: frozenset[str]) -> None:
         fields = [name.removeprefix(_CODE) for name in wanted if name.startswith(_CODE)]

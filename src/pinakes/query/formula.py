@@ -14,7 +14,8 @@ Trees are built only through `conj`, `disj` and `negate`, which keep them in one
 * X and not X fold away.
 
 `str(formula)` is the canonical text: equal trees have equal texts and the other way round.
-Formulas are small: `max-terms` (default 1,000) leaves at most.
+Formulas are small: `max-terms` (default 1,000) leaves at most. A node spells its text once, when it is made, out of
+those of its parts.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -109,9 +111,13 @@ class Not:
     """True where `part` is false."""
 
     part: Formula
+    text: str = attribute(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", f"-{self.part}")
 
     def __str__(self) -> str:
-        return f"-{self.part}"
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +125,13 @@ class And:
     """True where every part is. Two parts or more."""
 
     parts: tuple[Formula, ...]
+    text: str = attribute(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", "(" + " ".join(map(str, self.parts)) + ")")
 
     def __str__(self) -> str:
-        return "(" + " ".join(map(str, self.parts)) + ")"
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +139,13 @@ class Or:
     """True where any part is. Two parts or more."""
 
     parts: tuple[Formula, ...]
+    text: str = attribute(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", "(" + " | ".join(map(str, self.parts)) + ")")
 
     def __str__(self) -> str:
-        return "(" + " | ".join(map(str, self.parts)) + ")"
+        return self.text
 
 
 Leaf: TypeAlias = Term | Phrase | Range | Tagged
@@ -167,7 +181,7 @@ def conj(parts: Iterable[Formula]) -> Formula:
                 flat.update((str(p), p) for p in inner)
             case _:
                 flat[str(part)] = part
-    if any(str(negate(part)) in flat for part in flat.values()):
+    if _has_opposites(flat):
         return NOTHING
     return _assemble(flat, EVERYTHING, And)
 
@@ -185,9 +199,14 @@ def disj(parts: Iterable[Formula]) -> Formula:
                 flat.update((str(p), p) for p in inner)
             case _:
                 flat[str(part)] = part
-    if any(str(negate(part)) in flat for part in flat.values()):
+    if _has_opposites(flat):
         return EVERYTHING
     return _assemble(flat, NOTHING, Or)
+
+
+def _has_opposites(flat: dict[str, Formula]) -> bool:
+    """Whether a formula and its negation are both there, by text: a `Not` spells a minus before its part."""
+    return any(isinstance(part, Not) and text[1:] in flat for text, part in flat.items())
 
 
 def _assemble(flat: dict[str, Formula], empty: Formula, node: type[And] | type[Or]) -> Formula:

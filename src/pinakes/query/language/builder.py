@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any as Anything
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast
 
 from lark import Token, Transformer, v_args
 
@@ -96,43 +98,43 @@ def builder() -> Transformer[Token, Anything]:
 class _Builder(Transformer[Token, Anything]):
     """Builds the question while the text is parsed, so no tree of the grammar's own is ever made."""
 
-    def start(self, *tops: tuple[Node | None, list[tuple[str, str, int]]]) -> Question:
-        asked = [node for node, _ in tops if node is not None]
+    def start(self, *tops: tuple[_Part | None, list[tuple[str, str, int]]]) -> Question:
+        asked = [part for part, _ in tops if part is not None]
         given: dict[str, str] = {}
         for kind, value, position in (order for _, orders in tops for order in orders):
             if given.setdefault(kind, value) != value:
                 raise wrong("The order is said twice.", position, ["one order: and one of asc: and desc:"])
-        condition = either(asked) if asked else None
+        condition = _made(_grouped(either, asked)) if asked else None
         return Question(
             condition, cast("OrderName | None", given.get("order")), cast("Direction | None", given.get("direction"))
         )
 
-    def top(self, *parts: Anything) -> tuple[Node | None, list[tuple[str, str, int]]]:
+    def top(self, *parts: Anything) -> tuple[_Part | None, list[tuple[str, str, int]]]:
         orders = [part.value for part in parts if isinstance(part, _Order)]
         conditions = [part for part in parts if not isinstance(part, _Order)]
         return (self.all(*conditions) if conditions else None), orders
 
-    def group(self, node: Node) -> Node:
-        return node
+    def group(self, part: _Part) -> _Part:
+        return part
 
-    def union(self, *groups: Node) -> Node:
-        return either(groups)
+    def union(self, *groups: _Part) -> _Part:
+        return _grouped(either, groups)
 
-    def all(self, *parts: Node | _Either) -> Node:
+    def all(self, *parts: _Part | _Either) -> _Part:
         """Everything; the parts marked with ~ count as one: any of them."""
-        marked = [part.node for part in parts if isinstance(part, _Either)]
+        marked = [part.part for part in parts if isinstance(part, _Either)]
         plain = [part for part in parts if not isinstance(part, _Either)]
-        return every([*plain, either(marked)] if marked else plain)
+        return _grouped(every, [*plain, _grouped(either, marked)] if marked else plain)
 
-    def part(self, node: Node | _Either) -> Node | _Either:
-        return node
+    def part(self, part: _Part | _Either) -> _Part | _Either:
+        return part
 
-    def either(self, node: Node) -> _Either:
-        return _Either(node)
+    def either(self, part: _Part) -> _Either:
+        return _Either(part)
 
-    def signed(self, *parts: Anything) -> Node:
-        *signs, node = parts
-        return negate(node) if len(signs) % 2 else cast("Node", node)
+    def signed(self, *parts: Anything) -> _Part:
+        *signs, part = parts
+        return _Negated(part) if len(signs) % 2 else cast("_Part", part)
 
     def word(self, token: Token) -> Node:
         text, position = token.value, int(token.start_pos or 0)
@@ -209,11 +211,53 @@ class _Builder(Transformer[Token, Anything]):
         return _Order(("direction", token.value.lower().removesuffix(":"), position))
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Two parts or more that `join` (`every` or `either`) is to make one node of.
+
+    They are joined when the whole text has been read: parts of parts would be sorted at every bracket otherwise.
+    """
+
+    join: Callable[[Iterable[Node]], Node]
+    parts: Sequence[_Part]
+
+
+@dataclass(frozen=True, slots=True)
+class _Negated:
+    """A part with a minus."""
+
+    part: _Part
+
+
+_Part: TypeAlias = Node | _Group | _Negated
+
+
+def _grouped(join: Callable[[Iterable[Node]], Node], parts: Sequence[_Part]) -> _Part:
+    return parts[0] if len(parts) == 1 else _Group(join, parts)
+
+
+def _made(part: _Part) -> Node:
+    """The node of `part`; groups directly in a group of their kind are one group with it."""
+    if isinstance(part, _Negated):
+        return negate(_made(part.part))
+    if not isinstance(part, _Group):
+        return part
+    flat: list[Node] = []
+    inside = list(reversed(part.parts))
+    while inside:
+        each = inside.pop()
+        if isinstance(each, _Group) and each.join is part.join:
+            inside.extend(reversed(each.parts))
+        else:
+            flat.append(_made(each))
+    return part.join(flat)
+
+
 class _Either:
     """A part marked with ~."""
 
-    def __init__(self, node: Node) -> None:
-        self.node = node
+    def __init__(self, part: _Part) -> None:
+        self.part = part
 
 
 class _Order:

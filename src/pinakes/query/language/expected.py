@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pinakes.query.language.grammar import FIELDS, FLAGS
+from pinakes.query.language.grammar import FIELDS, FLAGS, values
 from pinakes.query.language.values import EXAMPLES, one_apart, repaired
 
 _WORDS: dict[str, str] = {
@@ -68,7 +68,8 @@ def with_value(field: str, value: str) -> str | None:
     if field in FLAGS:
         return f"{field}:"
     terminal = _VALUES.get(field)
-    value = value or EXAMPLES.get(terminal or "", "")
+    if terminal is not None and (terminal == "KIND" or not values(terminal).fullmatch(value)):
+        value = repaired(terminal, value) or ""
     return f"{field}:{value}" if value else None
 
 
@@ -100,7 +101,7 @@ def suggestion(text: str, position: int, accepted: set[str]) -> tuple[str | None
     if rest.startswith(")") and "RPAR" not in accepted:
         return "This bracket closes nothing.", (text[:position] + text[position + 1 :]).strip()
     if not rest and "RPAR" in accepted:
-        return "A bracket is not closed.", f"{text})"
+        return "A bracket is not closed.", text + ")" * max(text.count("(") - text.count(")"), 1)
     shorter = text.rstrip().removesuffix("|")
     if not rest and (shorter != text.rstrip() or text.rstrip().lower().endswith(" or")):
         return "Nothing follows this or.", (shorter if shorter != text.rstrip() else shorter[:-3]).rstrip()

@@ -6,14 +6,15 @@ Leaves are what can be typed; nodes are `Not`, `All` and `Any`, built through `n
     parse(str(question)) == question        for every question
     str(parse(text))                        is the canonical text
 
-At most some thousand leaves, nested at most `MAX_DEPTH` deep.
+At most some thousand leaves, nested at most `MAX_DEPTH` deep. A node spells its text when it is made, from those of
+its parts: whoever sorts and compares by text at every level would else spell the whole tree at every level.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -172,9 +173,14 @@ class Not:
     """`-part`."""
 
     part: Node
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text = f"-({self.part})" if isinstance(self.part, All | Any) else f"-{self.part}"
+        object.__setattr__(self, "text", text)
 
     def __str__(self) -> str:
-        return f"-({self.part})" if isinstance(self.part, All | Any) else f"-{self.part}"
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +188,14 @@ class All:
     """All of two parts or more."""
 
     parts: tuple[Node, ...]
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text = " ".join(f"({part})" if isinstance(part, Any) else str(part) for part in self.parts)
+        object.__setattr__(self, "text", text)
 
     def __str__(self) -> str:
-        return " ".join(f"({part})" if isinstance(part, Any) else str(part) for part in self.parts)
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +203,13 @@ class Any:
     """Any of two parts or more."""
 
     parts: tuple[Node, ...]
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", " or ".join(map(str, self.parts)))
 
     def __str__(self) -> str:
-        return " or ".join(map(str, self.parts))
+        return self.text
 
 
 Name: TypeAlias = Word | TagName | Pattern | Creator
