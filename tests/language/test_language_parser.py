@@ -200,7 +200,7 @@ def test_a_suggested_value_can_be_asked_wherever_it_stands(seed: int, field: str
         ("kind:Image", "type:image"),
         ("created:2023/02/30", None),
         ("((sea", "((sea))"),
-        ("sea) sort:date", None),
+        ("sea) sort:date", "sea order:created"),
         ("(order:date sea", None),
         ("scroe:>1 " + "sea " * 400, None),
     ],

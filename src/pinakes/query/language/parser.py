@@ -42,7 +42,10 @@ PIECES_A_TERM = 2
 STEP = 100
 """Pieces read between two steps of `parsing`: some two milliseconds."""
 
-LONGEST_SUGGESTED = 1000
+MENDED = 5
+"""So many things wrong with a text are mended for one suggestion."""
+
+LONGEST_SUGGESTED = 300
 """Longer texts get no suggestion: to see that one is right, it is parsed too."""
 
 _BRACKETS = re.compile(r'"(?:\\.|[^"\\])*"|[()]', re.DOTALL)
@@ -161,22 +164,29 @@ def _check_pieces(text: str, max_terms: int) -> None:
 
 
 def _refused(error: QuerySyntax) -> _Refused:
-    """`error`, without a suggestion that would be refused itself."""
-    extra = dict(error.extra)
-    suggestion = extra.get("suggestion")
-    if suggestion is not None and not _is_understood(suggestion):
-        extra["suggestion"] = None
-    return _Refused(error.detail, error.advice, extra)
+    """`error`, with a suggestion that can be asked: one that has something wrong in it is mended in its turn."""
+    extra, meant = dict(error.extra), error.extra.get("suggestion")
+    for _ in range(MENDED):
+        if meant is None or len(meant) > LONGEST_SUGGESTED:
+            break
+        wrong_in_it = _complaint(meant)
+        if wrong_in_it is None:
+            return _Refused(error.detail, error.advice, extra | {"suggestion": meant})
+        meant = wrong_in_it.extra.get("suggestion")
+    return _Refused(error.detail, error.advice, extra | {"suggestion": None})
 
 
-def _is_understood(suggestion: str) -> bool:
-    if len(suggestion) > LONGEST_SUGGESTED:
-        return False
+def _complaint(text: str) -> QuerySyntax | None:
+    """What is wrong with `text`."""
     try:
-        _parser().parse(suggestion)
-    except (UnexpectedInput, Misread, QuerySyntax):
-        return False
-    return True
+        _parser().parse(text)
+    except UnexpectedInput as error:
+        return refusal(text, error)
+    except Misread as error:
+        return in_whole(text, error)
+    except QuerySyntax as error:
+        return error
+    return None
 
 
 def _check_characters(text: str) -> None:
