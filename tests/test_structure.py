@@ -28,7 +28,7 @@ LANGUAGE = {"query", "bitmap"}
 DATA = LANGUAGE | {"store", "view", "index"}
 SERVICE = DATA | {"figures", "engines", "cache", "service"}
 FACES = {"api", "web", "cli", "worker"}
-ANYWHERE = {"errors", "settings", "memory"}
+ANYWHERE = {"errors", "settings", "memory", "child"}  # child: whoever starts Python does it in one way
 
 # Part -> the parts it may import, besides itself and ANYWHERE. Imports point down only, so that the
 # language can be tested without a database, and an engine without a web server.
@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
     "memory": set(),
+    "child": set(),
     "query": set(),
     "bitmap": {"query"},
     "store": {"query"},
@@ -190,6 +191,20 @@ def test_the_language_is_pure(part: str) -> None:
         if name.split(".")[0] not in allowed
     ]
     assert not wrong, wrong
+
+
+def test_python_is_started_in_one_way() -> None:
+    """Whatever starts Python otherwise may import modules from the working directory as if they were ours."""
+    other_ways = (
+        r"sys\.executable|\bmultiprocessing\b|ProcessPoolExecutor|\bos\.(fork|exec|spawn|posix_spawn)|set_executable"
+        r"|\brunpy\b|[\"\']python[0-9.]+[\"\']|which\(.python|(import|from) concurrent"
+    )
+    for path in _sources():
+        text = path.read_text(encoding="utf-8")
+        if path != PACKAGE / "child.py":
+            assert not re.search(other_ways, text), f"{path}: start Python with pinakes.child"
+        if "Granian(" in text:  # left alone, it puts the working directory before all other places of modules
+            assert "target_loader=_application, wrap_loader=False" in text, path
 
 
 def test_files_stay_small() -> None:

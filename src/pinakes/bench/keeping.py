@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 
 import uvloop
 
+from pinakes import child
 from pinakes.errors import StoreError
 from pinakes.index.deltas import DeltaWriter
 from pinakes.index.keeper import IndexKeeper
@@ -33,9 +34,9 @@ async def keeping(settings: Settings, *, index: bool) -> AsyncIterator[None]:
     Raises:
         StoreError: it ended before that.
     """
-    arguments = [sys.executable, "-m", "pinakes.bench.keeping", *([_FLAG] if index else [])]
-    process = await asyncio.create_subprocess_exec(
-        *arguments, env=settings.environment(), stdout=asyncio.subprocess.PIPE
+    words = [_FLAG] if index else []
+    process = await child.start(
+        "pinakes.bench.keeping", *words, variables=settings.environment(), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import multiprocessing
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +24,7 @@ import asyncpg
 import numpy as np
 import numpy.typing as npt
 
+from pinakes import child
 from pinakes.bench.generator import law
 from pinakes.bench.generator.gallery import Batch, Gallery
 from pinakes.query.sources import SOURCES
@@ -138,7 +138,7 @@ async def _rows(
     """Writes the rows in `processes` processes; how many items of each source carry each tag."""
     share = -(-items // processes // BATCH) * BATCH
     parts = [(url, start, min(start + share, items)) for start in range(0, items, share)]
-    with multiprocessing.get_context("spawn").Pool(len(parts)) as pool:
+    with child.spawning().Pool(len(parts)) as pool:
         writing = asyncio.create_task(asyncio.to_thread(pool.starmap, _process, parts))
         while not (await asyncio.wait((writing,), timeout=_LOOK_S))[0]:
             if progress is not None:

@@ -14,7 +14,6 @@ building and measuring also go on where they stopped inside. Fifty million items
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import resource
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,6 +26,7 @@ from typing import Any
 import orjson
 import psutil
 
+from pinakes import child
 from pinakes.bench import figures, scale_gallery
 from pinakes.bench.contest import Contest, Progress, Rules
 from pinakes.bench.contestant import Say
@@ -147,7 +147,7 @@ class Slim:
 
     async def _measure(self) -> dict[str, Any]:
         """In a process of its own, so that its memory is a worker's."""
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
+        with child.spawning().Pool(1) as pool:
             asked, totals = await asyncio.to_thread(
                 pool.apply, _measured, (self._url, self._plan, str(self._folder / "journal.jsonl"))
             )

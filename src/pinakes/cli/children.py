@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pinakes import child
 from pinakes.errors import EmbeddedError
 from pinakes.settings import Settings
 
@@ -40,11 +41,9 @@ class Children:
         """Starts `python -m module`."""
         out = sys.stderr if self._log_dir is None else self._log(name).open("wb")
         try:
-            # -P: the directory we happen to be in must not shadow a module.
-            self._running[name] = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", module,
-                stdin=PIPE, stdout=out, stderr=STDOUT, env=self._environment, start_new_session=True,
-            )  # fmt: skip
+            self._running[name] = await child.start(
+                module, variables=self._environment, stdin=PIPE, stdout=out, stderr=STDOUT, start_new_session=True
+            )
         finally:
             if out is not sys.stderr:
                 out.close()

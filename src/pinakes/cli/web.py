@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 from pinakes.cli.children import Children
 from pinakes.cli.lifeline import end_with_parent
@@ -97,6 +98,12 @@ async def _answers(address: str, port: int) -> None:
         await asyncio.sleep(0.05)
 
 
+def _application() -> Any:
+    """The application. The web server's own way to find it puts the working directory before all other modules."""
+    module, _, name = APPLICATION.partition(":")
+    return getattr(import_module(module), name)()
+
+
 def main() -> None:
     """The child: serves until it is ended."""
     end_with_parent()
@@ -119,7 +126,7 @@ def main() -> None:
         respawn_failed_workers=True,
         respawn_interval=RESPAWN_S,
         workers_kill_timeout=10,
-    ).serve()
+    ).serve(target_loader=_application, wrap_loader=False)
 
 
 if __name__ == "__main__":

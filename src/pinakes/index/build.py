@@ -23,6 +23,7 @@ from typing import TypeAlias
 
 import orjson
 
+from pinakes import child
 from pinakes.bitmap.segments import SEGMENT
 from pinakes.bitmap.terms import PREFIX
 from pinakes.errors import ReadModelNotReady, StoreError
@@ -162,10 +163,9 @@ async def _elsewhere(database_url: str, generation: int, segment: int) -> Part:
 
 async def _output(what: str, database_url: str, *module: str) -> bytes:
     """What a module prints that is run as a process; it ends when this is cancelled."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", *module),
-        env={**os.environ, DATABASE_VARIABLE: database_url},
+    process = await child.start(
+        *module,
+        variables={**os.environ, DATABASE_VARIABLE: database_url},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

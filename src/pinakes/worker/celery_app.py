@@ -1,6 +1,8 @@
 """Celery: the same keeper, driven by tasks instead of a loop.
 
-    celery -A pinakes.worker.celery_app worker --beat
+    python -P -m pinakes.worker.celery_app worker --beat
+
+Not as `celery -A …`, which imports from the working directory before anywhere else.
 
 | task | sent by | does |
 |---|---|---|
@@ -16,6 +18,7 @@ writes from sending a thousand messages.
 from __future__ import annotations
 
 import asyncio
+import sys
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -118,3 +121,7 @@ def announce(delay_s: float | None = None) -> bool:
     options: dict[str, Any] = {"countdown": max(delay, 0.0)}
     refresh_when_due.apply_async(**options)
     return True
+
+
+if __name__ == "__main__":
+    app.start(sys.argv[1:])

@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 
 import uvloop
 
+from pinakes import child
+
 
 class _Echo(asyncio.Protocol):
     answer = b""
@@ -37,9 +39,7 @@ async def _serve(size: int) -> None:
 @asynccontextmanager
 async def answering(size: int) -> AsyncIterator[str]:
     """The address of a server that answers everything with `size` bytes, in a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", __name__, str(size), stdin=PIPE, stdout=PIPE
-    )
+    process = await child.start(__name__, str(size), stdin=PIPE, stdout=PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
     try:

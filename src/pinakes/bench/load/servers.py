@@ -12,13 +12,14 @@ import asyncio
 import os
 import shutil
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from pinakes import child
+from pinakes.bench.load import yardstick
 from pinakes.bench.load.client import fetch
 from pinakes.errors import EmbeddedError
 from pinakes.settings import Settings
@@ -26,11 +27,6 @@ from pinakes.settings import Settings
 Server: TypeAlias = Literal["granian", "uvicorn"]
 START_S = 60.0
 STOP_S = 20.0
-_APP = "pinakes.api.yardstick:app"
-_COMMANDS: dict[Server, str] = {
-    "granian": "granian --interface asgi --factory --workers 1 --loop uvloop --log-level error",
-    "uvicorn": "uvicorn --factory --workers 1 --loop uvloop --http httptools --no-access-log --log-level error",
-}
 
 
 def installed() -> list[Server]:
@@ -41,12 +37,12 @@ def installed() -> list[Server]:
 
 def command(server: Server, port: int) -> list[str]:
     """What starts `server` on `port`."""
-    return [sys.executable, "-P", "-m", *_COMMANDS[server].split(), "--host", "127.0.0.1", "--port", str(port), _APP]
+    return child.command(yardstick.__name__, server, str(port))
 
 
 def environment(settings: Settings, body: Path) -> dict[str, str]:
     """What the server reads its settings from; `body` is the file that /bench/memory gives."""
-    return {**os.environ, **settings.environment(), "PINAKES_BENCH_BODY": str(body)}
+    return child.environment({**os.environ, **settings.environment(), "PINAKES_BENCH_BODY": str(body)})
 
 
 def free_port() -> int:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pinakes import child
 from pinakes.errors import ImportFailed
 from pinakes.store.transfer import reading
 from pinakes.store.transfer.batch import Batch, batches
@@ -40,9 +40,7 @@ async def open_reader(path: Path, first_line: int) -> AsyncIterator[AsyncIterato
     # A stream of this process reaches the other as its standard input; one that has a name is opened there.
     own = stream and is_own(path)
     given = os.open(path, os.O_RDONLY) if own and path != DASH else None
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+    process = await child.start(
         reading.__name__,
         str(DASH if own else path),
         str(first_line),
