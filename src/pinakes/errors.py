@@ -204,7 +204,7 @@ class StoreUnavailable(StoreError):
 
 
 class StatementTimeout(StoreError):
-    """The database needed longer than `statement-timeout-ms`."""
+    """The database needed longer for this request than `statement-timeout-ms`."""
 
     code = "PK402"
     status = 504

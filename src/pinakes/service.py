@@ -178,7 +178,8 @@ class ContentService:
 
     async def _understand(self, query: GalleryQuery) -> Understood:
         """What `query` asks as things stand now."""
-        async with snapshot(self._pool, self._settings.statement_timeout_ms) as connection:
+        timeout_ms = self._settings.statement_timeout_ms
+        async with snapshot(self._pool, timeout_ms, costly=query.is_large) as connection:
             return await self._understood(connection, query)
 
     async def _understood(self, connection: Connection, query: GalleryQuery) -> Understood:
@@ -226,7 +227,7 @@ class ContentService:
         indexed = name in {"auto", "index"}
         if indexed and aspect is None and (quick := await self._quickly(query, timeout_ms, name, trace)) is not None:
             return quick
-        async with snapshot(self._pool, timeout_ms) as connection:
+        async with snapshot(self._pool, timeout_ms, costly=query.is_large) as connection:
             trace.mark("begin")
             learnt = indexed and self._learnt.get(_names_of(query)) is not None
             followed = learnt and await self._engines.index.follow(connection)
@@ -244,7 +245,7 @@ class ContentService:
         """What engine `index` says out of memory and one statement, where that is possible."""
         if self._engines.index.reader.incarnation is None:
             return None
-        async with direct(self._pool) as connection:
+        async with direct(self._pool, costly=query.is_large) as connection:
             # Nothing is waited for between this and the evaluation, so both are of one epoch.
             understood = self._remembered(query)
             if understood is None:

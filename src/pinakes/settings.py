@@ -88,7 +88,10 @@ class Settings(BaseSettings):
 
     # Talking to PostgreSQL
     pool_min_size: int = Field(1, ge=0, le=1000, description="Connections each process keeps open")
-    pool_max_size: int = Field(10, ge=1, le=1000, description="Most connections of each process")
+    pool_max_size: int = Field(10, ge=1, le=1000, description="Most connections of each process for reading")
+    pool_write_max_size: int = Field(
+        3, ge=1, le=1000, description="Most further connections of each process, for writing: those wait for locks"
+    )
     pool_max_waiting: int = Field(
         100, ge=0, le=100_000, description="Most requests of each process that wait for a connection; then 503"
     )
@@ -96,7 +99,13 @@ class Settings(BaseSettings):
         2000, ge=1, le=3_600_000, description="Milliseconds a request waits for a connection; then 503"
     )
     connect_timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds a new connection may take")
-    statement_timeout_ms: int = Field(5000, ge=1, le=3_600_000, description="Milliseconds a query may take; then 504")
+    statement_timeout_ms: int = Field(
+        5000,
+        ge=1,
+        le=3_600_000,
+        description="Milliseconds the database may work for one request, all its statements and its waiting for "
+        "connections and locks together; then 504",
+    )
     count_budget_ms: int = Field(
         1000, ge=1, le=3_600_000, description="Milliseconds an exact total may take; then `total_kind` is `lower_bound`"
     )

@@ -26,6 +26,7 @@ from pinakes.api.routes import by_path, paths
 from pinakes.api.state import open_state, state_of
 from pinakes.errors import MethodNotAllowed, PinakesError
 from pinakes.settings import Settings
+from pinakes.store import deadline
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -57,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     handlers["/openapi.json"] = _fixed(Response(encode.to_json(openapi), media_type="application/json"))
     csp = {"content-security-policy": docs_page.CONTENT_SECURITY_POLICY}
     handlers["/docs"] = _fixed(HTMLResponse(docs_page.render(openapi), headers=csp))
-    app.router.routes += [Route(path, Methods(methods)) for path, methods in handlers.items()]
+    app.router.routes += [Route(path, Methods(methods, settings)) for path, methods in handlers.items()]
     app.openapi = lambda: openapi  # type: ignore[method-assign]
     return app
 
@@ -93,7 +94,8 @@ def _fixed(response: Response) -> dict[str, Handler]:
 class Methods:
     """The methods of one path, as an ASGI application; what is none of them is 405 and told which are."""
 
-    def __init__(self, handlers: dict[str, Handler]) -> None:
+    def __init__(self, handlers: dict[str, Handler], settings: Settings) -> None:
+        self._limit_ms = settings.statement_timeout_ms
         self._handlers = handlers
         self._allow = {"allow": ", ".join(sorted(handlers))}
 
@@ -107,5 +109,6 @@ class Methods:
         else:
             if len(scope["query_string"]) > LONG:
                 await state_of(request).parser.prepare(scope["query_string"])
-            response = await handler(request)
+            with deadline.within(self._limit_ms):
+                response = await handler(request)
         await response(scope, receive, send)

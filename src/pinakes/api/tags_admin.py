@@ -22,7 +22,7 @@ from pinakes.api.parameters import ALIAS, DEFAULT_TAGS_LISTED, LISTED, LISTED_PA
 from pinakes.api.state import State, must_administer, state_of
 from pinakes.api.tags import HEADERS, tag_id_of
 from pinakes.errors import InvalidContent, InvalidParameter, NotFound
-from pinakes.store import aliases, hierarchy, tag_admin
+from pinakes.store import aliases, deadline, hierarchy, tag_admin
 from pinakes.store.pool import snapshot, writing
 
 MERGE = "/api/v1/tags/{id}/merge"
@@ -51,7 +51,8 @@ async def merge_tag(request: Request) -> Response:
     state = _admin(request)
     tag_id = tag_id_of(request)
     given = _fields(await read_object(request), {"into": int}, required=True)
-    merged = await tag_admin.merge(state.pool, tag_id, given["into"])
+    with deadline.unbound():  # in batches, each with a limit of its own, as many as there are items
+        merged = await tag_admin.merge(state.pool, tag_id, given["into"])
     return _answer(
         {"into": encode.tag(merged.into), "taggings": merged.taggings, "steps_left_out": merged.steps_left_out}
     )
@@ -61,7 +62,8 @@ async def delete_tag(request: Request) -> Response:
     """Removes a tag."""
     state = _admin(request, read=False)
     given = params.read(request.scope["query_string"], TAG_DELETE, state.settings)
-    await tag_admin.delete(state.pool, tag_id_of(request), taggings=given.one("taggings", "false") == "true")
+    with deadline.unbound():
+        await tag_admin.delete(state.pool, tag_id_of(request), taggings=given.one("taggings", "false") == "true")
     return Response(status_code=204)
 
 

@@ -16,6 +16,7 @@ from pinakes.cache.reader import text_of
 from pinakes.errors import PinakesError
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.service import ContentService
+from pinakes.store import deadline
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ class Sampler:
         if not self.share or not answer.from_cache or self._rng.random() >= self.share:
             return
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._audit(query, answer), name="audit")
+            with deadline.unbound():
+                self._task = asyncio.create_task(self._audit(query, answer), name="audit")
 
     async def _audit(self, query: GalleryQuery, answer: Answer) -> None:
         try:

@@ -45,7 +45,7 @@ async def settings(connection: Connection, ours: Settings) -> list[Finding]:
     assert row is not None
     rows = await connection.fetch(SQL["settings"], [limit.name for limit in LIMITS])
     # Each process has a pool, a publisher and a bell; workers and commands come on top.
-    size = Size(row["database_bytes"], ours.workers * (ours.pool_max_size + 2) + 5)
+    size = Size(row["database_bytes"], ours.workers * (ours.pool_max_size + ours.pool_write_max_size + 2) + 5)
     return judge({row["name"]: value_of(row["setting"], row["unit"]) for row in rows}, size)
 
 

@@ -125,7 +125,7 @@ class Suggesting:
         quick = await self._quickly(query, typed, limit, timeout_ms / 1000)
         if quick is not None:
             return quick
-        async with snapshot(self._pool, timeout_ms) as connection:
+        async with snapshot(self._pool, timeout_ms, costly=query.is_large) as connection:
             state = await self._state(connection)
             vocabulary = await self._meant(connection, query, state)
             formula = to_formula(query, vocabulary)
@@ -155,7 +155,7 @@ class Suggesting:
         if since is None or followed is None:
             return None
         generation, epoch = followed
-        async with direct(self._pool) as connection:
+        async with direct(self._pool, costly=query.is_large) as connection:
             try:
                 rows = await connection.fetch(_SQL["now"], epoch, MOST_EPOCHS, since, timeout=timeout_s)
                 state = self._reader.taken(rows, generation, epoch)

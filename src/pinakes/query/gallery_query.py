@@ -53,6 +53,9 @@ CONTENT_SOURCE_TYPES: tuple[str, ...] = tuple(
 
 DEFAULT_PAGE_SIZE = 25
 MAX_PAGE_SIZE = 1000
+LARGE = 1000
+"""Characters of `q` or of a search term; a tenth as many tags."""
+
 # Offsets stay within bigint: MAX_PAGE * MAX_PAGE_SIZE < 2**63.
 MAX_PAGE = 10**12
 # Beyond every ceiling that can be set for requests: whoever makes a query in Python has no other.
@@ -109,6 +112,12 @@ class GalleryQuery:
     def question(self) -> Question:
         """What `q` says."""
         return parse(self.q, max_bytes=_MAX_Q_BYTES, max_terms=_MAX_Q_TERMS)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether answering may take long before any hit is looked at: patterns, or a great many conditions."""
+        tags = len(self.tags_all) + len(self.tags_any) + len(self.tags_none)
+        return "*" in self.q or len(self.q) > LARGE or len(self.search_term) > LARGE or tags > LARGE // 10
 
     @property
     def refs(self) -> frozenset[Ref]:

@@ -1,9 +1,10 @@
 """The connection pool, and the border where driver errors become ours.
 
-A connection is the scarcest thing there is: each process has `pool-max-size` of them, and a queue of
-`pool-max-waiting` requests. Who comes then is refused at once instead of waiting for what cannot be
-served in time; so those who were let in are served as quickly as ever, and stored answers, which
-need no connection, do not notice.
+A connection is the scarcest thing there is: each process has `pool-max-size` of them for reading and
+`pool-write-max-size` for writing, and before either a queue of `pool-max-waiting` requests. Who comes then is
+refused at once instead of waiting for what cannot be served in time; so those who were let in are served as quickly
+as ever, and stored answers, which need no connection, do not notice. Writes that wait for a lock leave readers
+their connections, and costly reads leave others half of them.
 
 Sessions run in UTC, read `jsonb` as Python values, and cancel nothing by themselves: time limits
 are set per transaction, where the caller knows what it is worth waiting for.
@@ -17,8 +18,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import asyncpg
 import orjson
@@ -26,6 +27,7 @@ from asyncpg import exceptions as pg
 
 from pinakes.errors import DiskFull, Overloaded, SchemaMismatch, StatementTimeout, StoreError, StoreUnavailable
 from pinakes.settings import Settings
+from pinakes.store import deadline
 from pinakes.store.fitness import judge_session
 from pinakes.store.queries import load
 
@@ -76,36 +78,89 @@ async def _reset(connection: Connection) -> None:
         await connection.execute("ROLLBACK")
 
 
-class BoundedPool(Pool):
-    """A pool with a bounded queue before it. `wanted` counts who has a connection or waits for one."""
+Lane: TypeAlias = Literal["read", "costly", "write"]
 
-    def __init__(self, dsn: str | None, *, max_waiting: int, wait_s: float, **options: Any) -> None:
-        super().__init__(dsn, **options)
-        self._most = options["max_size"] + max_waiting
-        self._wait_s = wait_s
+
+class _Slots:
+    """So many connections for one kind of use, and a bounded queue before them."""
+
+    def __init__(self, size: int, most: int) -> None:
         self.wanted = 0
-        self.refused = 0
+        self._most = most
+        self._free = asyncio.Semaphore(size)
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[Connection]:
+    async def taken(self, wait_s: float) -> AsyncIterator[None]:
+        """One of them. Raises: Overloaded."""
+        if self.wanted >= self._most:
+            raise Overloaded("Too many requests wait for a database connection.")
+        self.wanted += 1
+        try:
+            if self._free.locked():
+                await self._wait(wait_s)
+            else:
+                await self._free.acquire()  # at once
+            try:
+                yield
+            finally:
+                self._free.release()
+        finally:
+            self.wanted -= 1
+
+    async def _wait(self, wait_s: float) -> None:
+        limit = asyncio.timeout(wait_s)
+        try:
+            async with limit:
+                await self._free.acquire()
+        except TimeoutError:
+            raise Overloaded("No database connection was free in time.") from None
+
+
+class BoundedPool(Pool):
+    """A pool of which reads and writes have connections of their own, each behind a bounded queue.
+
+    Writes that wait for somebody's lock leave readers theirs; costly reads have half of those of reads.
+    `wanted` counts who has a connection or waits for one.
+    """
+
+    def __init__(
+        self, dsn: str | None, *, max_waiting: int, wait_s: float, reads: int, writes: int, **options: Any
+    ) -> None:
+        """`reads` and `writes`: how many connections each may have."""
+        super().__init__(dsn, max_size=reads + writes, **options)
+        self._slots: dict[Lane, _Slots] = {
+            "read": _Slots(reads, reads + max_waiting),
+            "costly": _Slots(max(reads // 2, 1), reads + max_waiting),
+            "write": _Slots(writes, writes + max_waiting),
+        }
+        self._wait_s = wait_s
+        self.refused = 0
+
+    @property
+    def wanted(self) -> int:
+        """How many have a connection or wait for one."""
+        return self._slots["read"].wanted + self._slots["write"].wanted
+
+    @asynccontextmanager
+    async def taken(self, lane: Lane = "read") -> AsyncIterator[Connection]:
         """A connection for as long as the context lasts.
 
         Raises:
             Overloaded: too many wait for one, or it took too long.
             TimeoutError: a new connection could not be made in time.
         """
-        if self.wanted >= self._most:
-            self.refused += 1
-            raise Overloaded("Too many requests wait for a database connection.")
-        self.wanted += 1
-        try:
-            connection = await self._have_one()
+        async with AsyncExitStack() as stack:
             try:
-                yield connection
-            finally:
-                await self.release(connection)
-        finally:
-            self.wanted -= 1
+                if lane == "costly":
+                    await stack.enter_async_context(self._slots["costly"].taken(self._wait_s))
+                slots = self._slots["write" if lane == "write" else "read"]
+                await stack.enter_async_context(slots.taken(self._wait_s))
+                connection = await self._have_one()
+            except Overloaded:
+                self.refused += 1
+                raise
+            stack.push_async_callback(self.release, connection)
+            yield connection
 
     async def _have_one(self) -> asyncpg.pool.PoolConnectionProxy[asyncpg.Record]:
         try:
@@ -113,7 +168,6 @@ class BoundedPool(Pool):
         except TimeoutError:
             if self.get_idle_size() or self.get_size() < self.get_max_size():
                 raise
-            self.refused += 1
             raise Overloaded("No database connection was free in time.") from None
 
 
@@ -131,7 +185,8 @@ async def open_pool(settings: Settings, *, max_size: int | None = None, lazy: bo
         connection_class=asyncpg.Connection,
         record_class=asyncpg.Record,
         min_size=0 if lazy else min(settings.pool_min_size, size),
-        max_size=size,
+        reads=size,
+        writes=settings.pool_write_max_size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
@@ -146,9 +201,9 @@ async def open_pool(settings: Settings, *, max_size: int | None = None, lazy: bo
 
 
 @asynccontextmanager
-async def _connection(pool: Pool) -> AsyncIterator[Connection]:
+async def _connection(pool: Pool, lane: Lane = "read") -> AsyncIterator[Connection]:
     """A connection of `pool`, waited for in its queue if it has one."""
-    taking = pool.taken() if isinstance(pool, BoundedPool) else pool.acquire()
+    taking = pool.taken(lane) if isinstance(pool, BoundedPool) else pool.acquire()
     async with taking as connection:
         yield connection
 
@@ -183,52 +238,62 @@ def translate_errors() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def snapshot(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
+async def snapshot(pool: Pool, timeout_ms: int, *, costly: bool = False) -> AsyncIterator[Connection]:
     """A read-only transaction that sees one state throughout; each statement has `timeout_ms`.
+
+    All have what is left of the request's deadline. `costly`: more than half of the connections are left to others.
 
     Raises:
         Overloaded: no connection is free, and none became free in time.
         StoreUnavailable: the server cannot be reached.
-        StatementTimeout: a statement ran longer.
+        StatementTimeout: a statement ran longer, or the deadline is over.
     """
-    with translate_errors():
-        async with _connection(pool) as connection:
-            await connection.execute(
-                f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {int(timeout_ms)};"
-                " SET LOCAL plan_cache_mode = 'force_custom_plan'"
-            )
-            try:
-                yield connection
-            finally:
-                await _end(connection)
+    async with deadline.kept():
+        with translate_errors():
+            async with _connection(pool, "costly" if costly else "read") as connection:
+                await connection.execute(
+                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                    f" SET LOCAL statement_timeout = {deadline.left_ms(timeout_ms)};"
+                    " SET LOCAL plan_cache_mode = 'force_custom_plan'"
+                )
+                try:
+                    yield connection
+                finally:
+                    await _end(connection)
 
 
 @asynccontextmanager
-async def direct(pool: Pool) -> AsyncIterator[Connection]:
+async def direct(pool: Pool, *, costly: bool = False) -> AsyncIterator[Connection]:
     """A connection for statements that are each a snapshot of their own; the caller limits their time.
+
+    All have what is left of the request's deadline. `costly`: more than half of the connections are left to others.
 
     Raises:
         Overloaded: no connection is free, and none became free in time.
         StoreUnavailable: the server cannot be reached.
+        StatementTimeout: the deadline is over.
     """
-    with translate_errors():
-        async with _connection(pool) as connection:
-            yield connection
+    async with deadline.kept():
+        with translate_errors():
+            async with _connection(pool, "costly" if costly else "read") as connection:
+                yield connection
 
 
 @asynccontextmanager
 async def writing(pool: Pool, timeout_ms: int) -> AsyncIterator[Connection]:
-    """A transaction for one write; each statement has `timeout_ms`.
+    """A transaction for one write; each statement has `timeout_ms`, all have what is left of the request's deadline.
 
     Raises:
         Overloaded: no connection is free, and none became free in time.
         StoreUnavailable: the server cannot be reached.
         StatementTimeout: a statement ran longer, or waited longer for somebody's lock.
     """
-    with translate_errors():
-        async with _connection(pool) as connection, connection.transaction():
-            await connection.execute(f"{PLANS_FOR_WRITING}; SET LOCAL statement_timeout = {int(timeout_ms)}")
-            yield connection
+    async with deadline.kept():
+        with translate_errors():
+            async with _connection(pool, "write") as connection, connection.transaction():
+                limit_ms = deadline.left_ms(timeout_ms)
+                await connection.execute(f"{PLANS_FOR_WRITING}; SET LOCAL statement_timeout = {limit_ms}")
+                yield connection
 
 
 def is_lost(connection: Connection) -> bool:

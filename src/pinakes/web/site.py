@@ -23,7 +23,7 @@ from pinakes.web.routes import by_path
 def create_site(settings: Settings) -> FastAPI:
     """The whole site on the databases of `settings`; raises as `create_app`."""
     app = create_app(settings)
-    app.router.routes += [Route(path, Methods(methods)) for path, methods in by_path().items()]
+    app.router.routes += [Route(path, Methods(methods, settings)) for path, methods in by_path().items()]
     app.add_exception_handler(HTTPException, _on_http_exception)
     return app
 
