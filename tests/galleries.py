@@ -46,7 +46,7 @@ TAGS = (
     Tag(5, "Ünïcode tag", "general"),
     Tag(6, "unused", ""),
 )
-UNKNOWN_TAGS: tuple[TagRef, ...] = (999_999, "no such tag", "SUNSET")
+UNKNOWN_TAGS: tuple[TagRef, ...] = (999_999, "no such tag", "SUNSETS")
 CONTENT_TYPES = ("image", "video", "image/gif")
 
 # What the search box adds to the parameters, without any name that has to be looked up.

@@ -20,7 +20,6 @@ from pinakes.query import formula as f
 from pinakes.query.formula import Formula, Term
 from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
 from pinakes.query.item import Item
-from pinakes.query.language.meaning import spellings
 from pinakes.query.language.syntax import (
     Creator,
     Node,
@@ -33,6 +32,7 @@ from pinakes.query.language.syntax import (
     every,
     negate,
 )
+from pinakes.query.names import key
 from pinakes.query.oracle import answer, matches
 from pinakes.query.text import words
 from pinakes.service import ContentService
@@ -65,22 +65,20 @@ class Names:
             case str():
                 return self._tags(self._called(ref), ref)
             case Word(text) | TagName(text):
-                meant = (self._tags(self._called(name), ref) for name in spellings(text))
-                return next((each for each in meant if each != f.NOTHING), f.NOTHING)
+                return self._tags(self._called(text), ref)
             case Pattern(text):
-                meant = (f.disj(self._tags({tag}, ref) for tag in self._like(like)) for like in spellings(text))
-                return next((each for each in meant if each != f.NOTHING), f.NOTHING)
+                return f.disj(self._tags({tag}, ref) for tag in self._like(text))
             case Creator(name):
                 return self._creator(name)
 
     def _called(self, name: str) -> set[int]:
-        own = {tag.id for tag in TAGS if tag.name == name}
-        return own or ({self.aliases[name]} if name in self.aliases else set())
+        own = {tag.id for tag in TAGS if key(tag.name) == key(name)}
+        return own or {tag for alias, tag in self.aliases.items() if key(alias) == key(name)}
 
     def _like(self, pattern: str) -> set[int]:
-        wanted = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
-        found = {tag.id for tag in TAGS if wanted.fullmatch(tag.name)}
-        return found | {tag for alias, tag in self.aliases.items() if wanted.fullmatch(alias)}
+        wanted = re.compile(".*".join(map(re.escape, key(pattern).split("*"))), re.DOTALL)
+        found = {tag.id for tag in TAGS if wanted.fullmatch(key(tag.name))}
+        return found | {tag for alias, tag in self.aliases.items() if wanted.fullmatch(key(alias))}
 
     def _tags(self, tags: set[int], ref: Ref) -> Formula:
         family = set(tags)
@@ -95,10 +93,9 @@ class Names:
 
     def _creator(self, name: str) -> Formula:
         seen = {item.creator_id for item in self._visible()}
-        for spelled in spellings(name):
-            for user, username in USERS.items():
-                if username == spelled and user in seen:
-                    return Term("creator", user)
+        called = {user for user, username in USERS.items() if key(username) == key(name)} & seen
+        if called:
+            return f.disj(Term("creator", user) for user in called)
         wanted = set(words(name))
         having = {user for user, username in USERS.items() if wanted and wanted <= set(words(username))}
         return f.disj(Term("creator", user) for user in having & seen)

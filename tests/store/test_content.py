@@ -88,12 +88,12 @@ async def test_scores_keep_every_digit(conn: Connection, score: float) -> None:
 
 async def test_hydrate_keeps_the_order_of_keys_of_both_sources(conn: Connection) -> None:
     """The same id in two tables is two items with tags of their own."""
-    first, second = await make(conn, tags=["z", "Z", "é", "a"]), await make(conn)
+    first, second = await make(conn, tags=["z", "Y", "É", "a"]), await make(conn)
     auto = await content.create(conn, AUTO, Draft(title="auto", tags=("only auto",)), BEN)
     assert auto.id == first.id
     keys = [(2, auto.id), (1, second.id), (1, 999), (7, 1), (1, first.id), (2, auto.id)]
     assert await content.hydrate(conn, keys) == [auto, second, first, auto]
-    assert names(first) == ["Z", "a", "z", "é"]
+    assert names(first) == ["Y", "a", "z", "É"]
     assert names(auto) == ["only auto"]
     assert await content.hydrate(conn, []) == []
     assert await content.hydrate(conn, [(7, 1)]) == []
@@ -313,11 +313,11 @@ async def test_tags_of_private_items_only_are_shown_to_their_creator_only(conn: 
     await make(conn, is_private=True, tags=["castle", "secret"])
     await make(conn, tags=["castle", "Castle", "cat_", "cat%"])
     found, more = await tags.visible(conn, None, limit=10)
-    assert ([tag.name for tag in found], more) == (["Castle", "castle", "cat%", "cat_"], False)
+    assert ([tag.name for tag in found], more) == (["castle", "cat_", "cat%"], False)
     found, more = await tags.visible(conn, 1, prefix="", limit=10)
-    assert ([tag.name for tag in found], more) == (["Castle", "castle", "cat%", "cat_", "secret"], False)
-    found, more = await tags.visible(conn, 2, prefix="ca", after="castle", limit=1)
-    assert ([tag.name for tag in found], more) == (["cat%"], True)
+    assert ([tag.name for tag in found], more) == (["castle", "cat_", "cat%", "secret"], False)
+    found, more = await tags.visible(conn, 2, prefix="Ca", after="CASTLE", limit=1)
+    assert ([tag.name for tag in found], more) == (["cat_"], True)
     assert (await tags.visible(conn, 2, prefix="cat_", limit=9))[0][0].name == "cat_"
     secret = await conn.fetchval("SELECT id FROM tags WHERE name = 'secret'")
     assert (await tags.read(conn, secret, 1)).name == "secret"

@@ -172,7 +172,7 @@ WRITES: tuple[Parameter, ...] = (
 TAGS: tuple[Parameter, ...] = (
     Parameter(
         "q",
-        "What the names begin with, letter by letter.",
+        "What the names begin with, in any spelling.",
         values.prefix,
         values.PREFIX,
         {"type": "string", "default": "", "maxLength": 255},

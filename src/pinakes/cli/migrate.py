@@ -33,6 +33,8 @@ async def _migrate(settings: Settings, target: str, *, roles: bool) -> None:
         applied = await store.migrate(live.database_url, target)
         for revision in applied:
             click.echo(f"migrated {revision}")
+            for line in await store.told(live.database_url, revision):
+                click.echo(f"  {line}")
         if target == "head":
             pool = await open_pool(live, max_size=2)
             try:

@@ -28,8 +28,8 @@ _TIMEOUT_MS = 600_000
 def command() -> None:
     """Administer tags, their aliases and their hierarchy.
 
-    Each change shows in answers from the next epoch on. Names are compared letter by letter; an alias
-    stands for its tag.
+    Each change shows in answers from the next epoch on. How names are spelled does not
+    matter; an alias stands for its tag.
     """
 
 

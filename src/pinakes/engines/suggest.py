@@ -1,7 +1,8 @@
 """Suggestions: the tags somebody may be typing the name of, with counts of what they themselves can see.
 
-A typed text is the beginning of a name or alias, from any of its words on. Where such names are too
-few, those one typing error away are added: one letter more, less, other, or two exchanged.
+A typed text is the beginning of a name or alias, from any of its words on, in any spelling (`query/names.py`);
+one that begins with no word, such as `:)`, is first looked for as it is. Where such names are too few, those one
+typing error away are added: one letter more, less, other, or two exchanged.
 
 Which names begin so, the process knows (`names`). Candidates are tried by falling weight, until no
 other can come into the list or `MOST_TRIED` were tried; weights include everybody's private items,
@@ -22,6 +23,7 @@ from pinakes.engines.names import Known, Names
 from pinakes.engines.overlap import Overlap, Sample
 from pinakes.query.formula import Formula, Term, leaves
 from pinakes.query.item import Tag
+from pinakes.query.names import key
 from pinakes.query.text import words
 from pinakes.store.pool import Connection
 from pinakes.store.tags import by_number
@@ -73,10 +75,12 @@ class Suggester:
 
         `known`: the names of the snapshot of `connection`, where the caller has asked for them already.
         """
-        text = beginning(typed)
         if known is None:
             known = await self._names.current(connection)
-        begun = await known.begun(text)
+        for text in beginnings(typed):
+            begun = await known.begun(text)
+            if len(begun.tags):
+                break
         sample = await self._overlap.sample(connection, formula) if samples_hits(begun, formula) else None
         counts = await self._counts(connection, formula, begun, limit, sample)
         found = await _listed(connection, Choice(begun, counts, limit, typo=False))
@@ -129,9 +133,13 @@ class Choice:
         return [Suggestion(tag, self.counts[tag.id], self.begun.alias(tag.id) or None, self.typo) for tag in ranked]
 
 
-def beginning(typed: str) -> str:
-    """What a name begins with where `typed` was typed."""
-    return " ".join(words(typed))[:MAX_TYPED]
+def beginnings(typed: str) -> tuple[str, ...]:
+    """What a name may begin with where `typed` was typed: the first of these that any name begins with."""
+    whole = key(typed).strip()
+    plain = " ".join(words(whole))[:MAX_TYPED]
+    if not whole or words(whole[0]):
+        return (plain,)
+    return (whole[:MAX_TYPED], plain) if plain else (whole[:MAX_TYPED],)
 
 
 def may_be_mistyped(text: str) -> bool:

@@ -33,7 +33,7 @@ from pinakes.engines.suggest import (
     Suggester,
     Suggestion,
     among,
-    beginning,
+    beginnings,
     may_be_mistyped,
     samples_hits,
     tried,
@@ -83,7 +83,7 @@ class _Asked:
     run: _Run
     named: Callable[[list[int]], Awaitable[Mapping[int, Tag]]]
     endings: Endings
-    text: str
+    texts: tuple[str, ...]
     formula: Formula
     limit: int
     timeout_s: float
@@ -134,8 +134,8 @@ class Suggesting:
             if state is not None and isinstance(known, Held):
                 run = partial(self._reader.run_in_steps, connection, state)
                 named = partial(by_number, connection)
-                text = beginning(typed)
-                asked = _Asked(connection, state, run, named, known.endings, text, formula, limit, timeout_ms / 1000)
+                texts = beginnings(typed)
+                asked = _Asked(connection, state, run, named, known.endings, texts, formula, limit, timeout_ms / 1000)
                 found = await self._suggested(asked)
             if found is None:
                 found = await self.suggester.suggest(connection, typed, formula, limit, known)
@@ -171,8 +171,8 @@ class Suggesting:
                     return await self._reader.paced(state, work(source))
 
                 named = partial(self._reader.names.of, connection)
-                formula, text = to_formula(query, vocabulary), beginning(typed)
-                asked = _Asked(connection, state, at_once, named, endings, text, formula, limit, timeout_s)
+                formula, texts = to_formula(query, vocabulary), beginnings(typed)
+                asked = _Asked(connection, state, at_once, named, endings, texts, formula, limit, timeout_s)
                 found = await self._suggested(asked)
             except TimeoutError as error:
                 raise StatementTimeout from error
@@ -183,7 +183,10 @@ class Suggesting:
     async def _suggested(self, asked: _Asked) -> list[Suggestion] | None:
         """None where documents have to be looked at. Raises: TermsMissing."""
         endings, limit = asked.endings, asked.limit
-        begun = endings.begun((asked.text,))
+        for text in asked.texts:
+            begun = endings.begun((text,))
+            if len(begun.tags):
+                break
         sample = self._samples.get(asked.formula, asked.state)
         if sample is None and samples_hits(begun, asked.formula):
             hits = await asked.run(partial(some_hits, asked.formula))
@@ -198,8 +201,8 @@ class Suggesting:
             return None
         choices = [Choice(begun, counts, limit, typo=False)]
         room = limit - len(counts)
-        if room > 0 and may_be_mistyped(asked.text):
-            nearly, others = endings.nearly(asked.text), frozenset(begun.tags.tolist())
+        if room > 0 and may_be_mistyped(text):
+            nearly, others = endings.nearly(text), frozenset(begun.tags.tolist())
             counts = await asked.run(
                 partial(_counts, asked.formula, nearly, room, known, sample=sample, without=others)
             )

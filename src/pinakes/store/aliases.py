@@ -1,7 +1,8 @@
 """Aliases: other names of tags. Whoever names a tag by one, reading or writing, means the tag.
 
 An alias leads to a tag, never to an alias: a chain is followed when it is made, so a lookup is one
-step and no circle can come about. A name that is a tag's own is no alias; to make it one, merge.
+step and no circle can come about. A name that is a tag's own is no alias; to make it one, merge. Names are
+compared by their keys (`query/names.py`), so an alias has every spelling.
 """
 
 from __future__ import annotations
@@ -13,17 +14,7 @@ from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.tag_name import checked
 
-_NO_TAG = "GET /api/v1/tags lists tags; names are compared letter by letter."
-
-
-async def resolved(conn: Connection, names: Iterable[str]) -> tuple[str, ...]:
-    """`names` with aliases replaced by their tags' names, each once."""
-    given = tuple(names)
-    if not given:
-        return ()
-    rows = await conn.fetch(load("tags")["aliased"], sorted(set(given)))
-    known = {row["alias"]: row["name"] for row in rows}
-    return tuple(dict.fromkeys(known.get(name, name) for name in given))
+_NO_TAG = "GET /api/v1/tags lists tags."
 
 
 async def tag_ids(conn: Connection, names: Iterable[str]) -> dict[str, int]:
@@ -31,7 +22,7 @@ async def tag_ids(conn: Connection, names: Iterable[str]) -> dict[str, int]:
     wanted = sorted(set(names))
     aliased = await conn.fetch(load("tags")["aliased"], wanted)
     own = await conn.fetch(load("tags")["ids_of"], wanted)
-    return {row["alias"]: row["id"] for row in aliased} | {row["name"]: row["id"] for row in own}
+    return {row["asked"]: row["id"] for row in aliased} | {row["asked"]: row["id"] for row in own}
 
 
 async def tag_id(conn: Connection, name: str) -> int:
@@ -49,14 +40,20 @@ async def tag_id(conn: Connection, name: str) -> int:
 async def put(conn: Connection, given: Mapping[str, str]) -> int:
     """Makes each key an alias of its value, which may be an alias itself, also one given here; how many are new.
 
+    One that is its tag's name in another spelling is none, and is passed over.
+
     Raises:
         InvalidContent: something cannot be a name.
         Conflict: a name is a tag's own, or the aliases lead round in a circle, which is named.
         NotFound: one leads to no tag.
     """
     wanted = {checked(alias, "alias"): checked(target, "tag") for alias, target in given.items()}
-    own = await conn.fetch(load("tags")["ids_of"], sorted(wanted))
-    _refuse_tags([row["name"] for row in own], wanted)
+    wanted = await _by_first_spelling(conn, wanted)
+    own = {row["asked"]: row["id"] for row in await conn.fetch(load("tags")["ids_of"], sorted(wanted))}
+    if own:
+        known = await tag_ids(conn, (wanted[alias] for alias in own))
+        wanted = {alias: tag for alias, tag in wanted.items() if own.get(alias) is None or own[alias] != known.get(tag)}
+        _refuse_tags([alias for alias in own if alias in wanted], wanted)
     ends = {alias: _end(alias, wanted) for alias in wanted}
     known = await tag_ids(conn, ends.values())
     for alias, end in ends.items():
@@ -64,6 +61,16 @@ async def put(conn: Connection, given: Mapping[str, str]) -> int:
             raise NotFound(f"{alias!r} leads to {end!r}, and there is no such tag.", hint=_NO_TAG)
     done = await conn.execute(load("names")["put_aliases"], list(ends), [known[end] for end in ends.values()])
     return int(done.rsplit(" ", 1)[1])
+
+
+async def _by_first_spelling(conn: Connection, wanted: Mapping[str, str]) -> dict[str, str]:
+    """`wanted` with the first spelling of each name in it for every other; of two aliases the later counts."""
+    names = dict.fromkeys(name for pair in wanted.items() for name in pair)
+    keys = {row["name"]: row["key"] for row in await conn.fetch(load("tags")["keys_of"], list(names))}
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(keys[name], name)
+    return {first[keys[alias]]: first[keys[tag]] for alias, tag in wanted.items()}
 
 
 async def remove(conn: Connection, names: Sequence[str]) -> int:

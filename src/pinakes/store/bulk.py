@@ -180,10 +180,11 @@ class BulkLoad:
     async def tags(self, names: Sequence[str], categories: Sequence[str] | None = None) -> NDArray[np.int64]:
         """The numbers of tags, in the order of `names`; those that do not exist are made.
 
-        A tag that exists keeps its category. An alias has its tag's number, so numbers can repeat.
+        A tag that exists keeps its category. An alias has its tag's number, and so has another spelling of a name, so
+        numbers can repeat. A new tag is called as it is first.
         """
         given = dict(zip(names, categories or [""] * len(names), strict=True))
-        wanted = sorted(given)
+        wanted = list(given)
         sql = load("bulk")
         with translate_errors():
             await self.pool.execute(sql["missing_tags"], wanted, [given[name] for name in wanted])

@@ -6,7 +6,7 @@ these rules:
 
 * Somebody else's private item does not exist; somebody else's public item is not yours to change.
   An administrator of content may change both.
-* An alias of a tag is its tag, whoever names it.
+* An alias of a tag is its tag, whoever names it, and so is every spelling of its name.
 * Tags come before rows: unknown tags are created in sorted order, then the row is locked or made.
   All writers that keep this order never wait for each other in a circle.
 * `updated_at` only grows, even where clocks do not, so it names a version of the item.
@@ -111,7 +111,7 @@ async def create(conn: Connection, source: Source, draft: Draft, author: Author)
     async with _writing(conn, source, creator, author):
         tag_ids = await tags.ensure(conn, draft.tags)
         item_id = await conn.fetchval(_sql("create", source), values)
-        await conn.execute(_sql("add_taggings", source), item_id, sorted(tag_ids.values()))
+        await conn.execute(_sql("add_taggings", source), item_id, sorted(set(tag_ids.values())))
         return await _find(conn, source, item_id)
 
 
@@ -133,16 +133,15 @@ async def update(  # noqa: PLR0917 (what, by whom, and of which version)
         _require_writable(await _find(conn, source, item_id), author)
         if creator is not None:
             _require_own(creator, author)
-        change = await _without_aliases(conn, change)
-        tag_ids = await tags.ensure(conn, change.named_tags())
+        tag_ids = await tags.ensure(conn, change.named_tags()) | await aliases.tag_ids(conn, change.tags_remove)
         before = await _lock(conn, source, item_id, author)
         _require_version(before, if_match, change)
-        carried = {tag.name: tag.id for tag in before.tags}
-        wanted = change.tags_after(carried)
+        carried = {tag.id for tag in before.tags}
+        wanted = change.tags_after(carried, tag_ids)
         if len(wanted) > MAX_TAGS:
             raise InvalidContent(f"The item would carry {len(wanted):,} tags.", field="tags", allowed=_TAGS_ALLOWED)
-        added = sorted(tag_ids[name] for name in wanted - carried.keys())
-        removed = sorted(carried[name] for name in carried.keys() - wanted)
+        added = sorted(wanted - carried)
+        removed = sorted(carried - wanted)
         if not (values or added or removed):
             return before
         await conn.execute(_sql("update", source), item_id, values)
@@ -167,13 +166,6 @@ async def delete(conn: Connection, source: Source, item_id: int, author: Author,
         _require_version(before, if_match)
         await conn.execute(_sql("remove_all_taggings", source), item_id)
         await conn.execute(_sql("delete", source), item_id)
-
-
-async def _without_aliases(conn: Connection, change: Change) -> Change:
-    """`change` with tags named by their own names."""
-    given = {name: getattr(change, name) for name in ("tags", "tags_add", "tags_remove")}
-    named = {name: await aliases.resolved(conn, tags) for name, tags in given.items() if tags}
-    return change.model_copy(update=named) if named else change
 
 
 _TAGS_ALLOWED = f"at most {MAX_TAGS:,} tags on an item"

@@ -7,7 +7,7 @@ is `allowed`, whether the values came over HTTP or from Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Self, TypeAlias
@@ -179,22 +179,33 @@ class Change(_Fields):
             )
         both = set(self.tags_add) & set(self.tags_remove)
         if both:
-            raise InvalidContent(
-                f"The tag {min(both)!r} is both added and removed.",
-                field="tags_remove",
-                allowed="tags that are not in tags_add",
-            )
+            raise _both(min(both))
         return self
 
     def named_tags(self) -> tuple[str, ...]:
         """The names of tags the item is to carry because of this change."""
         return (self.tags or ()) + self.tags_add
 
-    def tags_after(self, before: Iterable[str]) -> frozenset[str]:
-        """The names of tags an item carries after this change, given those before."""
+    def tags_after(self, before: Iterable[int], numbers: Mapping[str, int]) -> frozenset[int]:
+        """The tags an item carries after this change, given those before and the numbers of all names in it.
+
+        Raises:
+            InvalidContent: a tag is both added and removed, in two spellings.
+        """
         if self.tags is not None:
-            return frozenset(self.tags)
-        return (frozenset(before) | set(self.tags_add)) - set(self.tags_remove)
+            return frozenset(numbers[name] for name in self.tags)
+        added = {numbers[name] for name in self.tags_add}
+        removed = {numbers[name]: name for name in self.tags_remove if name in numbers}
+        both = added & removed.keys()
+        if both:
+            raise _both(removed[min(both)])
+        return (frozenset(before) | added) - removed.keys()
+
+
+def _both(name: str) -> InvalidContent:
+    return InvalidContent(
+        f"The tag {name!r} is both added and removed.", field="tags_remove", allowed="tags that are not in tags_add"
+    )
 
 
 _REPAIRED = ("title", "prompt", "path_thumb", "content_data", "path_thumbs_alt_res", "item_metadata")

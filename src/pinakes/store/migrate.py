@@ -16,7 +16,18 @@ import asyncpg
 from pinakes.errors import SchemaMismatch, StoreUnavailable, UnfitDatabase
 from pinakes.store.fitness import Access, judge_session, require_fit
 from pinakes.store.pool import Connection, Pool, translate_errors
+from pinakes.store.queries import load
 from pinakes.store.standing import require_rows
+
+NAMES_MERGED = "0012"
+_SAID = {
+    "tag": "the tag {before!r} is {after!r} now, with its {items} items",
+    "alias": "the alias {before!r} of {after!r} is gone: another name is called so",
+    "parent": "{before!r} stands below {after!r} no more: that would be a circle",
+    "tag name": "the tag {before!a} is called {after!r} now",
+    "alias name": "the alias {before!a} is called {after!r} now",
+    "user name": "the user {before!a} is called {after!r} now",
+}
 
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
@@ -76,6 +87,20 @@ async def _connect(database_url: str) -> asyncpg.Connection[asyncpg.Record]:
         connection.terminate()
         raise
     return connection
+
+
+async def told(database_url: str, revision: str) -> list[str]:
+    """What a person should know of what `revision` has just done to the data, if it still says."""
+    if revision != NAMES_MERGED:
+        return []
+    connection = await _connect(database_url)
+    try:
+        if await connection.fetchval("SELECT to_regclass('name_merges')") is None:
+            return []
+        rows = await connection.fetch(load("names")["name_merges"])
+    finally:
+        await connection.close()
+    return [_SAID[row["kind"]].format(**row) for row in rows]
 
 
 async def current(database_url: str) -> str | None:

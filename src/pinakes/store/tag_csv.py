@@ -53,12 +53,11 @@ async def read(conn: Connection, source: IO[str]) -> tuple[Table, int]:
         return table, await aliases.put(conn, dict(lines))
     if table == "parents":
         return table, await hierarchy.put(conn, lines)
-    given = {checked(name): checked_category(category) for name, category in lines}
-    own = dict(sorted(given.items()))
+    own = {checked(name): checked_category(category) for name, category in lines}
     taken = await conn.fetch(load("tags")["aliased"], list(own))
     if taken:
         row = taken[0]
-        raise InvalidContent(f"{row['alias']!r} is an alias of {row['name']!r}.", field="name", allowed="names of tags")
+        raise InvalidContent(f"{row['asked']!r} is an alias of {row['name']!r}.", field="name", allowed="names of tags")
     made = await conn.execute(load("names")["add_tags"], list(own), list(own.values()))
     changed = await conn.execute(load("names")["categorize"], list(own), list(own.values()))
     return table, int(made.rsplit(" ", 1)[1]) + int(changed.rsplit(" ", 1)[1])

@@ -19,28 +19,29 @@ from pinakes.store.queries import for_source, load
 async def ensure(conn: Connection, names: Iterable[str]) -> dict[str, int]:
     """Name -> number for every name, creating what is missing; an alias has its tag's number.
 
-    The tags stay until the transaction ends. Existing names are looked up first: an insert that finds
-    its name taken still uses up a number. Missing ones are created in sorted order, so two writers of
-    the same names cannot deadlock.
+    Names are compared by their keys, so two spellings have one number; a new tag is called by the first. The tags
+    stay until the transaction ends. Existing names are looked up first: an insert that finds its name taken
+    still uses up a number. Missing ones are created in the order of keys, so two writers of the same names
+    cannot deadlock.
     """
-    wanted = set(names)
+    wanted = dict.fromkeys(names)
     found = await _held(conn, wanted)
-    missing = sorted(wanted - found.keys())
+    missing = [name for name in wanted if name not in found]
     if not missing:
         return found
     await conn.execute(load("tags")["create"], missing)
-    return found | await _held(conn, set(missing))
+    return found | await _held(conn, missing)
 
 
-async def _held(conn: Connection, names: set[str]) -> dict[str, int]:
+async def _held(conn: Connection, names: Collection[str]) -> dict[str, int]:
     if not names:
         return {}
     queries = load("tags")
-    found = {row["name"]: row["id"] for row in await conn.fetch(queries["hold"], sorted(names))}
-    missing = sorted(names - found.keys())
+    found = {row["asked"]: row["id"] for row in await conn.fetch(queries["hold"], sorted(names))}
+    missing = sorted(set(names) - found.keys())
     # After the tags: a name that was merged away while we waited for it is an alias now.
     aliased = await conn.fetch(queries["hold_aliased"], missing) if missing else []
-    return found | {row["name"]: row["id"] for row in aliased}
+    return found | {row["asked"]: row["id"] for row in aliased}
 
 
 async def visible(

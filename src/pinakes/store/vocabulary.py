@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pinakes.errors import TooManyTerms
 from pinakes.query.formula import NOTHING, Formula, Term, disj, leaves
 from pinakes.query.gallery_query import Ref
-from pinakes.query.language.meaning import spellings
 from pinakes.query.language.syntax import Creator, Pattern, TagName, Word
+from pinakes.query.names import key
 from pinakes.query.sources import SOURCES
 from pinakes.query.text import words
 from pinakes.store.compiler import all_words
@@ -120,56 +120,51 @@ class _Lookup:
         """Names and numbers of tags, aliases followed."""
         if not refs:
             return
-        names = sorted({name for ref in refs for name in _names(ref)})
+        names = sorted({name for ref in refs if (name := _name(ref)) is not None})
         numbers = [ref for ref in refs if isinstance(ref, int) and 0 <= ref <= INT4_MAX]
         found = await self._connection.fetch(self._sql["resolve_tags"], names, numbers)
-        by_number = {row["id"] for row in found}
-        by_alias = {row["alias"]: row for row in found if row["alias"] is not None}
-        by_name = by_alias | {row["name"]: row for row in found if row["alias"] is None}
-        chosen: dict[int | str | Word | TagName, list[tuple[int, str | None]]] = {}
+        by_number = {row["id"] for row in found if row["asked"] is None}
+        by_alias = {row["asked"]: row for row in found if row["by_alias"]}
+        by_name = by_alias | {row["asked"]: row for row in found if not row["by_alias"]}
+        chosen: dict[int | str | Word | TagName, tuple[int, str | None]] = {}
         for ref in refs:
             if isinstance(ref, int):
-                chosen[ref] = [(ref, None)] if ref in by_number else []
-            else:
-                rows = [by_name[name] for name in _names(ref) if name in by_name]
-                chosen[ref] = [(row["id"], row["name"] if row["alias"] is not None else None) for row in rows]
-        families = await self._families({tag for ref, tags in chosen.items() for tag, _ in tags if self._descends(ref)})
-        visible = await self._visible(
-            {each for tags in chosen.values() for tag, _ in tags for each in families.get(tag, {tag})}
-        )
-        for ref, tags in sorted(chosen.items(), key=lambda pair: str(pair[0])):
-            for tag, alias_of in tags:
-                family = families[tag] if self._descends(ref) else {tag}
-                if not visible.isdisjoint(family):
-                    self.meanings[ref] = _any_tag(family)
-                    if alias_of is not None:
-                        self.warnings.append(f"{_shown(ref)!r} is an alias of {alias_of!r}")
-                    break
+                if ref in by_number:
+                    chosen[ref] = (ref, None)
+            elif (row := by_name.get(_name(ref))) is not None:
+                chosen[ref] = (row["id"], row["name"] if row["by_alias"] else None)
+        families = await self._families({tag for ref, (tag, _) in chosen.items() if self._descends(ref)})
+        visible = await self._visible({each for tag, _ in chosen.values() for each in families.get(tag, {tag})})
+        for ref, (tag, alias_of) in sorted(chosen.items(), key=lambda pair: str(pair[0])):
+            family = families[tag] if self._descends(ref) else {tag}
+            if visible.isdisjoint(family):
                 self.unsure = True
+                continue
+            self.meanings[ref] = _any_tag(family)
+            if alias_of is not None:
+                self.warnings.append(f"{_shown(ref)!r} is an alias of {alias_of!r}")
 
     def _descends(self, ref: Ref) -> bool:
         return not isinstance(ref, int | str) if self._descendants is None else self._descendants
 
     async def pattern(self, ref: Pattern) -> None:
-        """The tags like `ref`, in its first spelling that any visible tag has."""
+        """The tags like `ref`, in any spelling."""
         self.unsure = True
-        for text in spellings(ref.text):
-            rows = await self._connection.fetch(self._sql["match_pattern"], _like(text), MAX_CANDIDATES + 1)
-            tags = [row["id"] for row in rows[:MAX_CANDIDATES]]
-            families = await self._families(set(tags) if self._descends(ref) else set())
-            visible = await self._visible(set(tags).union(*families.values()))
-            matched = [tag for tag in tags if not visible.isdisjoint(families.get(tag, {tag}))]
-            if not matched:
-                continue
-            if len(rows) > MAX_CANDIDATES:
-                self.warnings.append(f"{ref.text!r} was compared with the first {MAX_CANDIDATES:,} names only")
-            if len(matched) > MAX_MATCHES:
-                self.warnings.append(
-                    f"{ref.text!r} stands for {len(matched):,} tags; the {MAX_MATCHES:,} most used were taken"
-                )
-                matched = await self._most_used(matched)
-            self.meanings[ref] = _any_tag({each for tag in matched for each in families.get(tag, {tag})})
+        rows = await self._connection.fetch(self._sql["match_pattern"], _like(key(ref.text)), MAX_CANDIDATES + 1)
+        tags = [row["id"] for row in rows[:MAX_CANDIDATES]]
+        families = await self._families(set(tags) if self._descends(ref) else set())
+        visible = await self._visible(set(tags).union(*families.values()))
+        matched = [tag for tag in tags if not visible.isdisjoint(families.get(tag, {tag}))]
+        if not matched:
             return
+        if len(rows) > MAX_CANDIDATES:
+            self.warnings.append(f"{ref.text!r} was compared with the first {MAX_CANDIDATES:,} names only")
+        if len(matched) > MAX_MATCHES:
+            self.warnings.append(
+                f"{ref.text!r} stands for {len(matched):,} tags; the {MAX_MATCHES:,} most used were taken"
+            )
+            matched = await self._most_used(matched)
+        self.meanings[ref] = _any_tag({each for tag in matched for each in families.get(tag, {tag})})
 
     async def _most_used(self, tags: list[int]) -> list[int]:
         """The `MAX_MATCHES` of `tags` on most visible items; equal ones, and those beyond `COUNTED`, by name."""
@@ -181,22 +176,19 @@ class _Lookup:
         return sorted(tags, key=lambda tag: -min(items[tag], COUNTED))[:MAX_MATCHES]
 
     async def creator(self, ref: Creator) -> None:
-        """The user of this name, or else the users with these words in their names."""
+        """The users of this name in any spelling, or else those with these words in their names."""
         self.unsure = True
-        names = spellings(ref.name)
-        rows = await self._connection.fetch(self._sql["users_named"], list(names))
-        rows = sorted(rows, key=lambda row: names.index(row["username"]))
-        visible = await self._with_items({row["id"] for row in rows})
-        exact = next((row for row in rows if row["id"] in visible), None)
-        if exact is not None:
-            self.meanings[ref] = Term("creator", exact["id"])
-            return
-        wanted = words(ref.name)
-        if not wanted:
-            return
-        rows = await self._connection.fetch(self._sql["users_with_words"], all_words(wanted), MAX_CANDIDATES)
+        rows = await self._connection.fetch(self._sql["users_named"], ref.name, MAX_CANDIDATES)
         visible = await self._with_items({row["id"] for row in rows})
         found = [row for row in rows if row["id"] in visible]
+        wanted = words(ref.name)
+        if not found and wanted:
+            rows = await self._connection.fetch(self._sql["users_with_words"], all_words(wanted), MAX_CANDIDATES)
+            visible = await self._with_items({row["id"] for row in rows})
+            found = [row for row in rows if row["id"] in visible]
+        elif len(found) == 1:
+            self.meanings[ref] = Term("creator", found[0]["id"])
+            return
         if not found:
             return
         self.meanings[ref] = disj(Term("creator", row["id"]) for row in found[:MAX_CREATORS])
@@ -256,15 +248,15 @@ def _any_tag(tags: Iterable[int]) -> Formula:
     return disj(Term("tag", tag) for tag in tags)
 
 
-def _names(ref: int | str | Word | TagName) -> tuple[str, ...]:
-    """What `ref` may be called, best first; parameters name tags exactly."""
+def _name(ref: int | str | Word | TagName) -> str | None:
+    """What `ref` is called; None where it is a number."""
     match ref:
         case Word(text) | TagName(text):
-            return spellings(text)
+            return text
         case str():
-            return (ref,)
+            return ref
         case _:
-            return ()
+            return None
 
 
 def _shown(ref: Ref) -> int | str:

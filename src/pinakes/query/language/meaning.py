@@ -1,8 +1,7 @@
 """The meaning of what was typed: a formula, once a vocabulary says what its names stand for.
 
-A plain word is the tag of that name; where there is none, it is searched in title and prompt. Names
-of tags and users are looked up in several spellings: as typed, with `_` for spaces, in small
-letters. The first one that exists counts.
+A plain word is the tag of that name; where there is none, it is searched in title and prompt. Names of tags
+and users are compared by their keys (`query/names.py`), so how they are spelled does not matter.
 """
 
 from __future__ import annotations
@@ -32,16 +31,10 @@ from pinakes.query.language.syntax import (
     Word,
 )
 from pinakes.query.sources import SOURCE_BY_NAME
-from pinakes.query.text import lower, words
+from pinakes.query.text import words
 
 Names: TypeAlias = Callable[[Name], Formula]
 """A name as typed -> the formula it stands for, `NOTHING` where there is no such thing."""
-
-
-def spellings(name: str) -> tuple[str, ...]:
-    """The names that `name` may be meant to be, best first."""
-    small = lower(name)
-    return tuple(dict.fromkeys((name, name.replace("_", " "), small, small.replace("_", " "))))
 
 
 def to_formula(node: Node, names: Names, you: int | None) -> Formula:  # noqa: C901 (one case a kind of node)

@@ -137,25 +137,30 @@ FROM users
 WHERE username = ANY($1::text[])
 
 -- name: missing_tags
--- purpose: makes the tags that do not exist yet; sorted, as for users
--- index: unique name of tags
+-- purpose: makes the tags that do not exist yet, by the first of their spellings; in the order of keys, as for users
+-- index: tags_key, tag_aliases_key
 -- bound: one row a name
+WITH given AS MATERIALIZED (
+    SELECT name, category, place, pinakes_name_key(name) COLLATE "C" AS key
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS each (name, category, place)
+)
 INSERT INTO tags (name, category)
 SELECT given.name, given.category
-FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (name, category, place)
-WHERE NOT EXISTS (SELECT FROM tags WHERE name = given.name COLLATE "C")
-  AND NOT EXISTS (SELECT FROM tag_aliases AS alias WHERE alias.name = given.name COLLATE "C")
-ORDER BY given.place
-ON CONFLICT (name) DO NOTHING
+FROM given
+WHERE NOT EXISTS (SELECT FROM tags WHERE tags.key = given.key)
+  AND NOT EXISTS (SELECT FROM tag_aliases AS alias WHERE alias.key = given.key)
+ORDER BY given.key, given.place
+ON CONFLICT (key) DO NOTHING
 
 -- name: tags
--- purpose: the numbers of tags known by name or alias; a name that is both is the tag's
--- index: unique name of tags, primary key of tag_aliases
--- bound: two rows a name
-SELECT alias.tag_id AS id, alias.name
-FROM tag_aliases AS alias
-WHERE alias.name = ANY($1::text[])
-UNION ALL
-SELECT id, name
-FROM tags
-WHERE name = ANY($1::text[])
+-- purpose: the numbers of tags known by name or alias, in any spelling; a name that is both is the tag's
+-- index: tags_key, tag_aliases_key
+-- bound: one row a name
+WITH asked AS MATERIALIZED (
+    SELECT name, pinakes_name_key(name) COLLATE "C" AS key
+    FROM unnest($1::text[]) AS each (name)
+)
+SELECT coalesce(own.id, alias.tag_id) AS id, asked.name
+FROM asked
+LEFT JOIN tags AS own ON own.key = asked.key
+LEFT JOIN tag_aliases AS alias ON alias.key = asked.key

@@ -1,16 +1,8 @@
 -- Administration of tags: aliases, the hierarchy, names and categories. `{tags_table}` and `{code}` are
 -- filled for one source of the closed list.
 
--- name: lock_tag
--- purpose: a tag by name, held against everybody who would give it to an item or take its name
--- index: unique name of tags
-SELECT id, name, category
-FROM tags
-WHERE name = $1
-FOR UPDATE
-
 -- name: lock_number
--- purpose: a tag by number, held likewise
+-- purpose: a tag by number, held against everybody who would give it to an item or take its name
 -- index: primary key of tags
 SELECT id, name, category
 FROM tags
@@ -25,22 +17,26 @@ SET name = $2
 WHERE id = $1
 
 -- name: categorize
--- purpose: another category for tags, where it differs
--- index: unique name of tags
+-- purpose: another category for tags, where it differs; of two spellings of one name the later says which
+-- index: tags_key
 UPDATE tags
 SET category = given.category
-FROM unnest($1::text[], $2::text[]) AS given (name, category)
-WHERE tags.name = given.name COLLATE "C"
+FROM (
+    SELECT DISTINCT ON (key) pinakes_name_key(name) AS key, category
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS each (name, category, place)
+    ORDER BY key, place DESC
+) AS given
+WHERE tags.key = given.key COLLATE "C"
   AND tags.category <> given.category
 
 -- name: add_tags
 -- purpose: tags that do not exist yet
--- index: unique name of tags
+-- index: tags_key
 INSERT INTO tags (name, category)
 SELECT given.name, given.category
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (name, category, place)
-ORDER BY given.place
-ON CONFLICT (name) DO NOTHING
+ORDER BY pinakes_name_key(given.name) COLLATE "C", given.place
+ON CONFLICT (key) DO NOTHING
 
 -- name: delete_tag
 -- purpose: a tag that no item carries; its aliases and places in the hierarchy go with it
@@ -49,20 +45,21 @@ DELETE FROM tags
 WHERE id = $1
 
 -- name: put_aliases
--- purpose: aliases; one that is there leads to its new tag
--- index: primary key of tag_aliases
+-- purpose: aliases; one that is there, in any spelling, leads to its new tag
+-- index: tag_aliases_key
 INSERT INTO tag_aliases (name, tag_id)
 SELECT given.name, given.tag_id
 FROM unnest($1::text[], $2::integer[]) AS given (name, tag_id)
-ON CONFLICT (name) DO UPDATE
+ON CONFLICT (key) DO UPDATE
 SET tag_id = excluded.tag_id
 WHERE tag_aliases.tag_id <> excluded.tag_id
 
 -- name: remove_aliases
 -- purpose: takes aliases away
--- index: primary key of tag_aliases
-DELETE FROM tag_aliases
-WHERE name = ANY ($1::text[])
+-- index: tag_aliases_key
+DELETE FROM tag_aliases AS alias
+USING (SELECT DISTINCT pinakes_name_key(name) AS key FROM unnest($1::text[]) AS given (name)) AS asked
+WHERE alias.key = asked.key
 
 -- name: move_aliases
 -- purpose: all aliases of one tag become another's
@@ -192,3 +189,10 @@ WITH held AS MATERIALIZED (
     RETURNING content_id
 )
 SELECT (SELECT count(*) FROM removed) AS done, (SELECT max(id) FROM held) AS last
+
+-- name: name_merges
+-- purpose: what migration 0012 made of names, in the order in which it did
+-- index: none; read whole, once
+SELECT kind, before, after, coalesce(items, 0) AS items
+FROM name_merges
+ORDER BY at, kind, before

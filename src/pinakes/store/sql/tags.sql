@@ -1,54 +1,62 @@
 -- Tags by number and name. `{tags_table}` and `{table}` are filled for one source of the closed list.
 
 -- name: ids_of
--- purpose: the numbers of tags known by name
--- index: unique name of tags
+-- purpose: the tags that are called so, in any spelling; `asked` is the spelling
+-- index: tags_key
 -- bound: one row a name
-SELECT id, name
-FROM tags
-WHERE name = ANY($1::text[])
+SELECT tag.id, tag.name, asked.name AS asked
+FROM unnest($1::text[]) AS asked (name)
+JOIN tags AS tag ON tag.key = pinakes_name_key(asked.name)
 
 -- name: hold
 -- purpose: the same for who gives these tags to an item: nobody merges or deletes them meanwhile. In
 --          the order of numbers, as a merge holds them
--- index: unique name of tags
+-- index: tags_key
 -- bound: one row a name
-SELECT id, name
-FROM tags
-WHERE name = ANY($1::text[])
-ORDER BY id
-FOR KEY SHARE
+SELECT tag.id, asked.name AS asked
+FROM unnest($1::text[]) AS asked (name)
+JOIN tags AS tag ON tag.key = pinakes_name_key(asked.name)
+ORDER BY tag.id
+FOR KEY SHARE OF tag
 
 -- name: hold_aliased
 -- purpose: the same for tags named by their aliases
--- index: primary keys of tag_aliases and tags
+-- index: tag_aliases_key, primary key of tags
 -- bound: one row a name
-SELECT tag.id, alias.name
-FROM tag_aliases AS alias
+SELECT tag.id, asked.name AS asked
+FROM unnest($1::text[]) AS asked (name)
+JOIN tag_aliases AS alias ON alias.key = pinakes_name_key(asked.name)
 JOIN tags AS tag ON tag.id = alias.tag_id
-WHERE alias.name = ANY($1::text[])
 ORDER BY tag.id
 FOR KEY SHARE OF tag
 
 -- name: aliased
 -- purpose: those of the names that are aliases, and whose; a tag's own name is none
--- index: primary keys of tag_aliases and tags
+-- index: tag_aliases_key, tags_key, primary key of tags
 -- bound: one row a name
-SELECT alias.name AS alias, tag.id, tag.name
-FROM tag_aliases AS alias
+SELECT alias.name AS alias, tag.id, tag.name, asked.name AS asked
+FROM unnest($1::text[]) AS asked (name)
+JOIN tag_aliases AS alias ON alias.key = pinakes_name_key(asked.name)
 JOIN tags AS tag ON tag.id = alias.tag_id
-WHERE alias.name = ANY($1::text[])
-    AND NOT EXISTS (SELECT FROM tags AS own WHERE own.name = alias.name)
+WHERE NOT EXISTS (SELECT FROM tags AS own WHERE own.key = alias.key)
+
+-- name: keys_of
+-- purpose: what names are compared by
+-- index: none
+-- bound: one row a name
+SELECT asked.name, pinakes_name_key(asked.name) AS key
+FROM unnest($1::text[]) AS asked (name)
 
 -- name: create
--- purpose: tags that do not exist yet; the caller sorts the names, so that writers never wait in a circle
--- index: unique name of tags
+-- purpose: tags that do not exist yet, by the first of their spellings; in the order of keys, so that writers never wait
+--          in a circle
+-- index: tags_key
 -- bound: one row a name
 INSERT INTO tags (name)
-SELECT name
+SELECT given.name
 FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place)
-ORDER BY place
-ON CONFLICT (name) DO NOTHING
+ORDER BY pinakes_name_key(given.name) COLLATE "C", given.place
+ON CONFLICT (key) DO NOTHING
 
 -- name: carried
 -- purpose: true where an item of one source that the viewer may see carries the tag; else null
@@ -65,15 +73,15 @@ ON CONFLICT (name) DO NOTHING
 )
 
 -- name: list
--- purpose: tags some visible item carries, by name, from a prefix and after a name
--- index: unique name of tags; both conditions are ranges of it
+-- purpose: tags some visible item carries, by key, from a prefix and after a name, both in any spelling
+-- index: tags_key; both conditions are ranges of it
 -- bound: $4 rows, plus one to know whether there are more
 SELECT tag.id, tag.name, tag.category
 FROM tags AS tag
-WHERE starts_with(tag.name, $2::text COLLATE "C")
-    AND tag.name > $3::text
+WHERE starts_with(tag.key, pinakes_name_key($2::text) COLLATE "C")
+    AND tag.key > pinakes_name_key($3::text) COLLATE "C"
     AND coalesce({carried}, false)
-ORDER BY tag.name
+ORDER BY tag.key
 LIMIT $4
 
 -- name: read

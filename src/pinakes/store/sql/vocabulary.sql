@@ -1,15 +1,18 @@
 -- name: resolve_tags
--- purpose: the tags named or numbered in a query; an alias leads to its tag and says which
--- index: tags_name_key, tags_pkey, tag_aliases_pkey
-SELECT id, name, NULL AS alias
-FROM tags
-WHERE name = ANY ($1::text[])
-   OR id = ANY ($2::integer[])
+-- purpose: the tags named or numbered in a query, names in any spelling; an alias leads to its tag and says so
+-- index: tags_key, tags_pkey, tag_aliases_key
+SELECT tags.id, tags.name, asked.name AS asked, false AS by_alias
+FROM unnest($1::text[]) AS asked (name)
+JOIN tags ON tags.key = pinakes_name_key(asked.name)
 UNION ALL
-SELECT tags.id, tags.name, alias.name
-FROM tag_aliases AS alias
+SELECT tags.id, tags.name, asked.name, true
+FROM unnest($1::text[]) AS asked (name)
+JOIN tag_aliases AS alias ON alias.key = pinakes_name_key(asked.name)
 JOIN tags ON tags.id = alias.tag_id
-WHERE alias.name = ANY ($1::text[])
+UNION ALL
+SELECT id, name, NULL, false
+FROM tags
+WHERE id = ANY ($2::integer[])
 
 -- name: families
 -- purpose: these tags, each with every tag below it; no more than $2 rows
@@ -28,11 +31,11 @@ LIMIT $2::integer
 
 -- name: match_pattern
 -- purpose: the tags whose name or alias is like $1, by name; no more than $2
--- index: tags_name_key and tag_aliases_pkey where the pattern begins with letters; else a scan of both
+-- index: tags_key and tag_aliases_key where the pattern begins with letters; else a scan of both
 SELECT id, name
 FROM tags
-WHERE name LIKE $1::text
-   OR id IN (SELECT tag_id FROM tag_aliases AS alias WHERE alias.name LIKE $1::text)
+WHERE key LIKE $1::text
+   OR id IN (SELECT tag_id FROM tag_aliases AS alias WHERE alias.key LIKE $1::text)
 ORDER BY name
 LIMIT $2::integer
 
@@ -54,11 +57,13 @@ CROSS JOIN LATERAL (
 ) AS counted
 
 -- name: users_named
--- purpose: users by exact name
--- index: users_username_key
+-- purpose: the users called so, in any spelling, by name; no more than $2
+-- index: users_key
 SELECT id, username
 FROM users
-WHERE username = ANY ($1::text[])
+WHERE pinakes_name_key(username) COLLATE "C" = pinakes_name_key($1::text) COLLATE "C"
+ORDER BY username
+LIMIT $2::integer
 
 -- name: users_with_words
 -- purpose: users in whose names these words stand, by name; no more than $2
