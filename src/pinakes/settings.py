@@ -86,6 +86,42 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged")
 
+    # Connections of callers
+    max_connections: int = Field(
+        16_384,
+        ge=16,
+        le=1_000_000,
+        description="Connections each process has open, idle ones too, where the system allows as many; near it, the "
+        "longest idle are closed",
+    )
+    idle_timeout_seconds: float = Field(
+        30.0,
+        ge=1,
+        le=3600,
+        description="Seconds in which the header of a request comes, counted from the connection's beginning or its "
+        "last answer; then it is closed",
+    )
+    send_timeout_seconds: float = Field(
+        30.0,
+        ge=1,
+        le=3600,
+        description="Seconds in which an answer is taken slower than `least-bytes-per-second`; then the connection is "
+        "closed",
+    )
+    least_bytes_per_second: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000_000,
+        description="How slowly a caller may take an answer, in the mean; 0: any",
+    )
+    max_unread_bytes: int = Field(
+        512 * 2**20,
+        ge=2**20,
+        le=2**40,
+        description="Bytes of answers each process holds that callers have not taken; then 503, and the largest are "
+        "dropped",
+    )
+
     # Talking to PostgreSQL
     pool_min_size: int = Field(1, ge=0, le=1000, description="Connections each process keeps open")
     pool_max_size: int = Field(10, ge=1, le=1000, description="Most connections of each process for reading")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -285,6 +287,35 @@ async def a_server_process_killed(site: Installation) -> None:
     await asyncio.sleep(HOLD_S)
 
 
+async def idle_and_slow_connections(site: Installation) -> None:
+    """Thousands that are silent, stop in a header or a body, or do not take the answer."""
+    head = b"%s HTTP/1.1\r\nHost: gallery\r\n"
+    kinds = (
+        b"",
+        (head % b"GET /")[:-2],
+        head % b"GET /healthz" + b"\r\n",
+        head % b"GET /openapi.json" + b"\r\n",
+        head % b"POST /sign-in" + b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 99\r\n\r\na",
+    )
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    opened: list[socket.socket] = []
+    try:
+        for number in range(min(10_000, hard - 1000)):
+            each = socket.socket()
+            opened.append(each)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            each.settimeout(HOLD_S)
+            each.connect(("127.0.0.1", site.port))
+            each.sendall(kinds[number % len(kinds)])
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        await asyncio.sleep(2 * HOLD_S)
+    finally:
+        for each in opened:
+            each.close()
+
+
 async def index_folded(site: Installation) -> None:
     """The index is built anew beside the one in use, and the builder killed on the way."""
     command = ("-m", "pinakes.cli.main", "index", "build")
@@ -334,6 +365,7 @@ BREAKAGES: dict[str, Breakage] = {
     "worker paused": worker_paused,
     "server killed (-9)": server_killed,
     "a server process killed (-9)": a_server_process_killed,
+    "idle and slow connections": idle_and_slow_connections,
     "index builder killed (-9)": index_folded,
     "clock jumps": clock_jumps,
     "postgres failed over to a replica": failed_over,

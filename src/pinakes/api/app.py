@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 import pinakes
 from pinakes.api import docs_page, encode
+from pinakes.api.connections import Connections
 from pinakes.api.guard import Guard
 from pinakes.api.limits import Gate
 from pinakes.api.openapi import description
@@ -29,16 +30,17 @@ from pinakes.settings import Settings
 from pinakes.store import deadline
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, connections: Connections | None = None) -> FastAPI:
     """The API on the databases of `settings`, which are connected to when it starts.
 
+    `connections` are those of a process that serves it over sockets, to be watched while it does.
     The start raises SettingsError or SchemaMismatch where it cannot serve. A PostgreSQL that is not there
     yet may still come.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_state(settings) as state:
+        async with open_state(settings, connections) as state:
             app.state.pinakes = state
             yield
 
@@ -50,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(settings),
+        middleware=_middleware(settings, connections),
         exception_handlers={PinakesError: on_pinakes_error, HTTPException: on_http_exception},
     )
     openapi = description(pinakes.__version__, paths())
@@ -63,9 +65,10 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
+def _middleware(settings: Settings, connections: Connections | None) -> list[Middleware]:
     """The layers around the routes, the outermost first."""
-    layers = [Middleware(Guard), Middleware(Gate, most=settings.max_concurrent_requests)]
+    gate = Middleware(Gate, most=settings.max_concurrent_requests, connections=connections)
+    layers = [Middleware(Guard, connections=connections), gate]
     if settings.cors_origins is not None:
         exposed = ("etag", "age", "x-cache", "location", "retry-after", "x-pinakes-epoch")
         origins = settings.cors_origins.split()

@@ -8,9 +8,11 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from pinakes.api.app import create_app
+from pinakes.api.connections import Connections
 from pinakes.settings import load_settings
 
 
 def app() -> FastAPI:
     """Makes the application of this process."""
-    return create_app(load_settings())
+    settings = load_settings()
+    return create_app(settings, Connections(settings))

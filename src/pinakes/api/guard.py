@@ -1,5 +1,7 @@
 """Guard: the outermost layer. Security headers on every answer, and a last word on exceptions.
 
+It also tells the watch over connections when a request begins, what its answer hands out, and when it ends.
+
 An exception no route expected is logged with its traceback and answered with a problem document
 that shows nothing of it. A response that has already begun cannot be changed any more: then the
 connection is broken off, so that nobody takes half an answer for a whole one.
@@ -13,6 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pinakes.api.connections import Connections
 from pinakes.api.problem import unexpected
 
 _HEADERS = {
@@ -27,8 +30,9 @@ _log = logging.getLogger(__name__)
 class Guard:
     """ASGI middleware around everything."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, connections: Connections | None = None) -> None:
         self._app = app
+        self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on."""
@@ -36,6 +40,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begun = False
+        connections = self._connections
+        peer = None if connections is None else connections.enter(scope)
 
         async def guarded(message: Message) -> None:
             nonlocal begun
@@ -44,6 +50,8 @@ class Guard:
                 headers = MutableHeaders(raw=message["headers"])
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+            elif connections is not None and peer is not None:
+                connections.give(peer, len(message.get("body", b"")))
             await send(message)
 
         try:
@@ -55,3 +63,6 @@ class Guard:
             if begun:
                 raise
             await unexpected()(scope, receive, guarded)
+        finally:
+            if connections is not None and peer is not None:
+                connections.leave(peer)

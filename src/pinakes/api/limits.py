@@ -21,6 +21,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pinakes.api.connections import Connections
 from pinakes.api.problem import problem_response
 from pinakes.errors import Overloaded, TooManyRequests
 from pinakes.settings import Settings
@@ -32,9 +33,10 @@ ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
 class Gate:
     """ASGI middleware: no more than `most` requests at a time."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, connections: Connections | None = None) -> None:
         self._app = app
         self._most = most
+        self._connections = connections
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,8 +44,13 @@ class Gate:
         if scope["type"] != "http" or scope["path"] in ALWAYS:
             await self._app(scope, receive, send)
             return
+        refusal = None
         if self._inside >= self._most:
-            await problem_response(Overloaded("This process has as many requests as it takes."))(scope, receive, send)
+            refusal = "This process has as many requests as it takes."
+        elif self._connections is not None and self._connections.full:
+            refusal = "Callers do not take their answers."
+        if refusal is not None:
+            await problem_response(Overloaded(refusal))(scope, receive, send)
             return
         self._inside += 1
         try:

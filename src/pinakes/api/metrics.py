@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pinakes.api.connections import REASONS, Connections
 from pinakes.api.state import State, may_see_statistics, state_of
 from pinakes.audit.sampler import Sampler
 from pinakes.cache.core import ResultCache
@@ -64,6 +65,17 @@ FAMILIES: tuple[Family, ...] = (
     Family("pinakes_cache_process_entries", "gauge", "Answers the process holds", _PROCESS),
     Family("pinakes_audit_answers", "counter", "Answers from the cache that were computed again", _PROCESS),
     Family("pinakes_audit_contradictions", "counter", "Those that were wrong: must be 0", _PROCESS),
+    Family(
+        "pinakes_connections", "gauge", "Callers' connections: `working` on a request, or `idle`", ("state", "process")
+    ),
+    Family("pinakes_connections_most", "gauge", "How many it takes", _PROCESS),
+    Family(
+        "pinakes_connections_closed",
+        "counter",
+        "Closed by us: `unread` answers, `crowded` out, or for `memory`",
+        ("reason", "process"),
+    ),
+    Family("pinakes_connections_unread_bytes", "gauge", "Bytes of answers that callers have not taken", _PROCESS),
     Family("pinakes_pool_wanted", "gauge", "Requests that have a connection or wait for one", _PROCESS),
     Family("pinakes_pool_refused", "counter", "Requests refused because too many waited for a connection", _PROCESS),
     Family("pinakes_view_staleness_seconds", "gauge", "How old the read model is now"),
@@ -100,6 +112,7 @@ async def metrics(request: Request) -> Response:
     own = [*of_the_process(state.service.figures, process), *of_the_cache(state.service.cache, process)]
     own += of_the_audit(state.audit, process)
     own += of_the_pool(state.pool, process)
+    own += of_the_connections(state.connections, process)
     return Response(view + exposition(own), headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -123,6 +136,18 @@ def of_the_pool(pool: BoundedPool, process: str) -> Iterator[Sample]:
     """Who has a connection or waits for one, and who was turned away."""
     yield "pinakes_pool_wanted", (process,), pool.wanted
     yield "pinakes_pool_refused", (process,), pool.refused
+
+
+def of_the_connections(connections: Connections | None, process: str) -> Iterator[Sample]:
+    """How many callers are connected, and who was sent away."""
+    if connections is None:
+        return
+    yield "pinakes_connections", ("working", process), connections.open - connections.idle
+    yield "pinakes_connections", ("idle", process), connections.idle
+    yield "pinakes_connections_most", (process,), connections.most
+    for reason in REASONS:
+        yield "pinakes_connections_closed", (reason, process), connections.closed[reason]
+    yield "pinakes_connections_unread_bytes", (process,), connections.unread_bytes
 
 
 def of_the_cache(cache: ResultCache | None, process: str) -> Iterator[Sample]:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from pinakes.api.announce import Announcer
 from pinakes.api.auth import ADMIN, Authenticator, Identity
+from pinakes.api.connections import Connections
 from pinakes.api.limits import RateLimit
 from pinakes.api.params import QueryParser
 from pinakes.audit.sampler import Sampler
@@ -50,10 +51,11 @@ class State:
     announcer: Announcer
     rate_limit: RateLimit
     audit: Sampler
+    connections: Connections | None = None
 
 
 @asynccontextmanager
-async def open_state(settings: Settings) -> AsyncIterator[State]:
+async def open_state(settings: Settings, connections: Connections | None = None) -> AsyncIterator[State]:
     """Connects to the databases.
 
     A PostgreSQL that is not there yet is waited for in the background; until then every answer that
@@ -87,7 +89,10 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         parser, rate_limit = QueryParser(settings), RateLimit(settings)
         audit = Sampler(service, settings.audit_one_in)
         stack.push_async_callback(audit.stop)
-        yield State(settings, authenticator, parser, pool, service, client, announcer, rate_limit, audit)
+        if connections is not None:
+            connections.start()
+            stack.callback(connections.stop)
+        yield State(settings, authenticator, parser, pool, service, client, announcer, rate_limit, audit, connections)
 
 
 async def _settle(service: ContentService) -> None:

@@ -13,13 +13,17 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+from pinakes.api.connections import most_connections
 from pinakes.cli.children import Children
+from pinakes.cli.common import status
 from pinakes.cli.lifeline import end_with_parent
 from pinakes.errors import EmbeddedError, PortBusy, SettingsError
 from pinakes.settings import load_settings
 
 APPLICATION = "pinakes.web.asgi:app"
 START_S = 60.0
+BACKLOG = 4096
+"""Connections that wait to be taken; Linux takes `net.core.somaxconn`, usually 4096, at most."""
 LINGER_S = 10.0
 RESPAWN_S = 0.3
 """How soon a process that died is followed by another; requests wait that much longer."""
@@ -108,10 +112,14 @@ def main() -> None:
     """The child: serves until it is ended."""
     end_with_parent()
     from granian import Granian  # noqa: PLC0415 - for the child only
-    from granian.constants import Interfaces, Loops  # noqa: PLC0415
+    from granian.constants import HTTPModes, Interfaces, Loops  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
 
     settings = load_settings()
+    most = most_connections(settings)
+    if most < settings.max_connections:
+        status(f"The system allows {most:,} connections a process, not max-connections; see ulimit -n")
     # What is wrong with the application ends us here, instead of worker after worker.
     import_module(APPLICATION.partition(":")[0])
     Granian(
@@ -121,6 +129,13 @@ def main() -> None:
         interface=Interfaces.ASGI,
         factory=True,
         workers=settings.workers,
+        # HTTP/1 alone: without encryption browsers speak nothing else, it needs no look at a connection's first bytes
+        # (for which there is no time limit), and a connection is one request at a time.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=int(settings.idle_timeout_seconds * 1000)),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=most,
         loop=Loops.uvloop,
         log_level=LogLevels(settings.log_level),
         respawn_failed_workers=True,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from pinakes.api.connections import Connections
 from pinakes.settings import load_settings
 from pinakes.web.site import create_site
 
 
 def app() -> FastAPI:
     """Makes the application of this process."""
-    return create_site(load_settings())
+    settings = load_settings()
+    return create_site(settings, Connections(settings))

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pinakes.api.app import Methods, create_app
+from pinakes.api.connections import Connections
 from pinakes.api.problem import on_http_exception
 from pinakes.errors import NoSuchRoute
 from pinakes.settings import Settings
@@ -20,9 +21,9 @@ from pinakes.web import page
 from pinakes.web.routes import by_path
 
 
-def create_site(settings: Settings) -> FastAPI:
-    """The whole site on the databases of `settings`; raises as `create_app`."""
-    app = create_app(settings)
+def create_site(settings: Settings, connections: Connections | None = None) -> FastAPI:
+    """The whole site on the databases of `settings`; `connections` and what it raises as `create_app`."""
+    app = create_app(settings, connections)
     app.router.routes += [Route(path, Methods(methods, settings)) for path, methods in by_path().items()]
     app.add_exception_handler(HTTPException, _on_http_exception)
     return app
