@@ -6,7 +6,8 @@ heavier than a `1 / SHARE` of the limit is not remembered at all, so that one of
 
 Law: `bytes` is the sum of the weights of the entries, and never above `limit`.
 
-Weighing takes about half a microsecond an object; it is done once an entry, when that was expensive to make.
+Weighing takes about half a microsecond an object, and is done once an entry. Where an entry costs little to make it is
+estimated instead (`of_text`). What is bounded in a way of its own, as bitmaps are, is told too (`watch`).
 """
 
 from __future__ import annotations
@@ -17,30 +18,54 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from functools import cache
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+P = ParamSpec("P")
 
 SHARE = 4
 ENTRY_BYTES = 120
 """What an `OrderedDict` takes for an entry, beside key and value."""
 
-_ALL: weakref.WeakSet[Memory[Any, Any]] = weakref.WeakSet()
+
+class Bounded(Protocol):
+    """Whatever keeps `bytes` of something below a `limit`."""
+
+    name: str
+    evictions: int
+
+    @property
+    def bytes(self) -> int:
+        """Bytes held now."""
+
+    @property
+    def limit(self) -> int:
+        """Bytes that may be held."""
+
+    def __len__(self) -> int: ...
+
+
+_ALL: weakref.WeakSet[Bounded] = weakref.WeakSet()
+
+
+def watch(thing: Bounded) -> None:
+    """`held` tells of `thing` from now on, for as long as it lives."""
+    _ALL.add(thing)
 
 
 class Memory(Generic[K, V]):
     """The most recently used entries, `limit` bytes at most."""
 
-    def __init__(self, name: str, limit: int, weigh: Callable[[Any], int] | None = None) -> None:
-        """`name` is its label at `/metrics`; `weigh` gives the bytes of a key or a value, instead of `weight`."""
+    def __init__(self, name: str, limit: int, weigh: Callable[[K, V], int] | None = None) -> None:
+        """`name` is its label at `/metrics`; `weigh` gives the bytes of a key and its value, instead of `weight`."""
         self.name = name
         self.limit = limit
         self.bytes = 0
         self.evictions = 0
-        self._weigh = weigh or weight
+        self._weigh = weigh or (lambda key, value: weight((key, value)))
         self._held: OrderedDict[K, tuple[V, int]] = OrderedDict()
-        _ALL.add(self)
+        watch(self)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -56,7 +81,7 @@ class Memory(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         """Remembers `value`, unless it is too heavy for this memory."""
         self.drop(key)
-        size = self._weigh(key) + self._weigh(value) + ENTRY_BYTES
+        size = self._weigh(key, value) + ENTRY_BYTES
         if size * SHARE > self.limit:
             return
         self._held[key] = (value, size)
@@ -100,6 +125,38 @@ def held() -> Mapping[str, Held]:
             before.evictions + each.evictions,
         )
     return found
+
+
+def remembered(name: str, limit: int) -> Callable[[Callable[P, V]], Remembered[P, V]]:
+    """A decorator: results of a pure function are remembered by its positional arguments, `limit` bytes at most."""
+    return lambda function: Remembered(function, Memory(name, limit))
+
+
+class Remembered(Generic[P, V]):
+    """A function that remembers its results in `memory`."""
+
+    def __init__(self, function: Callable[P, V], memory: Memory[Any, tuple[V]]) -> None:
+        self.__wrapped__ = function
+        self.memory = memory
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> V:
+        """What the function gives; with keywords it is asked anew."""
+        if kwargs:
+            return self.__wrapped__(*args, **kwargs)
+        found = self.memory.get(args)
+        if found is None:
+            found = (self.__wrapped__(*args, **kwargs),)
+            self.memory.put(args, found)
+        return found[0]
+
+
+SHORT = 500
+"""Characters of a question whose weight is estimated."""
+
+
+def of_text(text: str, thing: object) -> int:
+    """The bytes of `thing`, which was made from `text`: estimated, rather too high, where that is short."""
+    return 2000 + 50 * len(text) if len(text) <= SHORT else weight(thing)
 
 
 def weight(thing: object) -> int:

@@ -28,7 +28,7 @@ from pinakes.engines.suggesting import Suggested, Suggesting
 from pinakes.engines.trace import Trace
 from pinakes.errors import SettingsError, StoreError
 from pinakes.figures.recorder import Recorder
-from pinakes.index.recent import Recent
+from pinakes.memory import Memory
 from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.formula import disj
@@ -81,7 +81,8 @@ class ContentService:
         index = self._engines.index
         names = Names(pool, renamed=index.reader.names.forget)
         self._suggesting = Suggesting(pool, names, index, self._engines.overlap, settings)
-        self._learnt: Recent[tuple[frozenset[Ref], int | None, bool | None], tuple[Vocabulary, Stamp]] = Recent()
+        self._learnt: Memory[tuple[frozenset[Ref], int | None, bool | None], tuple[Vocabulary, Stamp]]
+        self._learnt = Memory("vocabularies", 32 * 2**20)
         namespace = namespace_of(secret, settings.count_budget_ms)
         self._reader = CachedReader(
             cache, self._understand, self._read, about=_about, engine=settings.engine, namespace=namespace

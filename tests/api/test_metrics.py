@@ -78,3 +78,20 @@ def test_every_family_of_the_table_can_be_told() -> None:
     ]
     told = {family.name for family in text_string_to_metric_families(exposition(samples).decode())}
     assert told == {family.name for family in FAMILIES}
+
+
+async def test_every_memory_is_told_with_its_bound(client: httpx.AsyncClient) -> None:
+    await client.get("/api/v1/content/unified", params={"q": "sunset or castle"})
+    await client.get("/api/v1/content/unified", params={"q": "sunset or castle"})
+    text = (await client.get("/metrics")).text
+    figures: dict[str, dict[str, float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name.startswith("pinakes_memory_"):
+                figures.setdefault(sample.name, {})[sample.labels["memory"]] = sample.value
+    names = {"questions", "queries", "meanings", "vocabularies", "samples", "filters", "tokens", "answers", "bitmaps"}
+    assert names | {"tag names", "encodings", "parameters"} <= figures["pinakes_memory_bytes"].keys()
+    for name, held in figures["pinakes_memory_bytes"].items():
+        assert held <= figures["pinakes_memory_limit_bytes"][name], name
+    assert figures["pinakes_memory_entries"]["questions"] > 0
+    assert figures["pinakes_memory_entries"].keys() == figures["pinakes_memory_evictions_total"].keys()

@@ -44,9 +44,9 @@ def test_an_item_always_has_the_same_picture_and_another_item_another() -> None:
     assert art.address(1, 7, words) == art.address(1, 7, words)
     assert art.address(1, 7, words) != art.address(2, 7, words)
     features = read_features(words, 3)
-    draw.cache_clear()
+    draw.memory.clear()
     first = draw(features, 12)
-    draw.cache_clear()
+    draw.memory.clear()
     assert draw(features, 12) == first
     assert draw(features, 13) != first
 

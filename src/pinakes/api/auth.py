@@ -10,13 +10,12 @@ sends a token expects to be somebody.
 The algorithm is chosen by the key, never by the token alone: the secret verifies HS256 only, a
 JWKS key only what its type does (RSA: RS256, P-256: ES256, Ed25519: EdDSA). A JWKS file with
 symmetric keys is refused at start. Verified tokens are remembered until they expire or the keys change,
-`MEMO` at most.
+`MEMORY` bytes of them at most.
 """
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from jwt.types import Options
 
 from pinakes.api.keys import Key, KeyRing
 from pinakes.errors import Forbidden, NotAuthenticated, SettingsError
+from pinakes.memory import Memory
 from pinakes.settings import Settings
 from pinakes.store.content import Author
 
@@ -35,7 +35,9 @@ ADMIN = "admin"
 SCOPES = (WRITE, CONTENT_ADMIN, ADMIN)
 
 MAX_TOKEN_CHARS = 8192
-MEMO = 4096
+MEMORY = 4 * 2**20
+"""Bytes of tokens that are remembered, some 5,000 of a usual length."""
+
 _MAX_USER = 2**63 - 1
 
 
@@ -76,7 +78,7 @@ class Authenticator:
         self._clock = clock
         self._ring = KeyRing(settings, clock)
         self._keys = self._ring.keys()
-        self._known: OrderedDict[str, tuple[Identity, float]] = OrderedDict()
+        self._known: Memory[str, tuple[Identity, float]] = Memory("tokens", MEMORY)
 
     def identify(self, header: str | None) -> Identity:
         """The identity in an `Authorization` header.
@@ -95,10 +97,7 @@ class Authenticator:
         if known is not None and self._clock() < known[1]:
             return known[0]
         identity, until = self._verify(token)
-        self._known[token] = (identity, until)
-        self._known.move_to_end(token)
-        if len(self._known) > MEMO:
-            self._known.popitem(last=False)
+        self._known.put(token, (identity, until))
         return identity
 
     def _renew(self) -> None:

@@ -17,7 +17,6 @@ engine, `explain=true` tells what the answer took; both go past the cache, and o
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import cast
 from urllib.parse import parse_qsl
 
@@ -25,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.auth import ADMIN, Identity
-from pinakes.api.params import MEMO, MEMO_BYTES
+from pinakes.api.params import MEMO_BYTES
 from pinakes.api.state import costly, identity_of, state_of
 from pinakes.cache.answer import Answer
 from pinakes.cache.reader import ANY, Freshness
@@ -33,6 +32,7 @@ from pinakes.cache.splice import Encoding, negotiate
 from pinakes.cache.stats import ALL
 from pinakes.engines.choice import EngineName
 from pinakes.errors import Forbidden, NotAuthenticated
+from pinakes.memory import remembered
 from pinakes.query.aspect import Aspect, PageWithFacets
 from pinakes.query.gallery_query import GalleryQuery
 
@@ -42,7 +42,7 @@ _MAX_AGE = re.compile(r"max-age\s*=\s*\"?(\d{1,9})")
 _NO_CACHE = Freshness(renew=True)
 _NO_STORE = Freshness(use_cache=False)
 _WITH_FACETS = PageWithFacets()
-_negotiate = lru_cache(1024)(negotiate)
+_negotiate = remembered("encodings", 2**18)(negotiate)
 
 
 async def unified(request: Request) -> Response:
@@ -153,7 +153,7 @@ def _read(raw: bytes, name: str) -> str | None:
     return dict(parse_qsl(raw.decode("latin-1"))).get(name)
 
 
-_remembered = lru_cache(MEMO)(_read)
+_remembered = remembered("parameters", 2**21)(_read)
 
 
 def _matches(wanted: str, etag: str) -> bool:

@@ -27,6 +27,7 @@ from pinakes.cache.core import ResultCache
 from pinakes.cache.report import health
 from pinakes.figures.histogram import PER_OCTAVE, Histogram, upper_s
 from pinakes.figures.recorder import Recorder
+from pinakes.memory import held
 from pinakes.store.pool import BoundedPool, translate_errors
 from pinakes.view.epoch import POLICIES
 from pinakes.view.status import Status, read_status
@@ -63,6 +64,10 @@ FAMILIES: tuple[Family, ...] = (
     Family("pinakes_cache_publisher_lag_seconds", "gauge", "Age of the confirmation of the clocks", _PROCESS),
     Family("pinakes_cache_process_bytes", "gauge", "Bytes of answers the process holds", _PROCESS),
     Family("pinakes_cache_process_entries", "gauge", "Answers the process holds", _PROCESS),
+    Family("pinakes_memory_bytes", "gauge", "Bytes a process remembers, by kind", ("memory", "process")),
+    Family("pinakes_memory_limit_bytes", "gauge", "Bytes it may remember, by kind", ("memory", "process")),
+    Family("pinakes_memory_entries", "gauge", "Things it remembers, by kind", ("memory", "process")),
+    Family("pinakes_memory_evictions", "counter", "Things it let go to stay below the limit", ("memory", "process")),
     Family("pinakes_audit_answers", "counter", "Answers from the cache that were computed again", _PROCESS),
     Family("pinakes_audit_contradictions", "counter", "Those that were wrong: must be 0", _PROCESS),
     Family(
@@ -110,6 +115,7 @@ async def metrics(request: Request) -> Response:
         request.app.state.view_metrics = (time.monotonic(), view)
     process = str(os.getpid())
     own = [*of_the_process(state.service.figures, process), *of_the_cache(state.service.cache, process)]
+    own += of_the_memories(process)
     own += of_the_audit(state.audit, process)
     own += of_the_pool(state.pool, process)
     own += of_the_connections(state.connections, process)
@@ -124,6 +130,15 @@ def of_the_process(recorder: Recorder, process: str) -> Iterator[Sample]:
             yield _SERIES[part], (name, process), histogram
         elif series == "asked:first":
             yield "pinakes_first_asked", (process,), histogram.count
+
+
+def of_the_memories(process: str) -> Iterator[Sample]:
+    """What the process remembers, kind by kind."""
+    for name, memory in held().items():
+        yield "pinakes_memory_bytes", (name, process), memory.bytes
+        yield "pinakes_memory_limit_bytes", (name, process), memory.limit
+        yield "pinakes_memory_entries", (name, process), memory.entries
+        yield "pinakes_memory_evictions", (name, process), memory.evictions
 
 
 def of_the_audit(audit: Sampler, process: str) -> Iterator[Sample]:

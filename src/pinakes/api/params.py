@@ -4,7 +4,7 @@ Nothing is guessed: an unknown name, a second value where one is meant, a value 
 errors naming the parameter and what is allowed.
 
 A query string is up to `max-query-bytes` long and up to `max-terms` terms rich. Parsing costs some
-ten microseconds a parameter, so short strings (`MEMO_BYTES`) are remembered, `MEMO` of them: few
+ten microseconds a parameter, so short strings (`MEMO_BYTES`) are remembered, `MEMORY` bytes in all: few
 questions are asked often. The texts of `q` in long ones are read beforehand, in steps (`prepare`).
 """
 
@@ -14,7 +14,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -22,13 +21,14 @@ from pinakes.api import values
 from pinakes.api.parameters import UNIFIED, Parameter
 from pinakes.api.problem import shown
 from pinakes.errors import InvalidParameter, QueryError, TooManyTerms, UnknownParameter
+from pinakes.memory import Memory, of_text
 from pinakes.query.gallery_query import GalleryQuery, TagRef
 from pinakes.query.language.parser import parse, parsing
 from pinakes.query.language.syntax import leaves
 from pinakes.query.text import words
 from pinakes.settings import Settings
 
-MEMO = 4096
+MEMORY = 8 * 2**20
 MEMO_BYTES = 2048
 LONG = 500
 """Bytes of a query string whose `q` is worth reading in steps."""
@@ -60,7 +60,7 @@ class QueryParser:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._remembered = lru_cache(MEMO)(self._parse)
+        self._remembered: Memory[tuple[bytes, int | None], GalleryQuery] = Memory("queries", MEMORY, _weight)
 
     def parse(self, raw: bytes, viewer: int | None) -> GalleryQuery:
         """What `viewer` asks with the query string `raw`.
@@ -69,7 +69,13 @@ class QueryParser:
             UnknownParameter, InvalidParameter: it cannot be understood.
             TooManyTerms: it is over a ceiling.
         """
-        return self._remembered(raw, viewer) if len(raw) <= MEMO_BYTES else self._parse(raw, viewer)
+        if len(raw) > MEMO_BYTES:
+            return self._parse(raw, viewer)
+        known = self._remembered.get((raw, viewer))
+        if known is None:
+            known = self._parse(raw, viewer)
+            self._remembered.put((raw, viewer), known)
+        return known
 
     async def prepare(self, raw: bytes) -> None:
         """Reads the texts of `q` in the query string `raw`, if they are long, letting others go on in between.
@@ -130,6 +136,10 @@ class QueryParser:
             cursor=given.one("cursor"),
             viewer=viewer,
         )
+
+
+def _weight(key: tuple[bytes, int | None], query: GalleryQuery) -> int:
+    return len(key[0]) + of_text(query.q, (key, query))
 
 
 def read(raw: bytes, table: tuple[Parameter, ...], settings: Settings) -> Given:

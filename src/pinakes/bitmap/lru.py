@@ -22,6 +22,7 @@ from pyroaring import BitMap
 
 from pinakes.bitmap.deltas import Delta
 from pinakes.bitmap.segments import size_of
+from pinakes.memory import watch
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class BitmapCache:
 
     def __init__(self, limit: int) -> None:
         """`limit` is in bytes."""
+        self.name = "bitmaps"
         self.limit = limit
         self.size = 0
         self.evictions = 0
@@ -45,9 +47,15 @@ class BitmapCache:
         self._log: dict[str, list[tuple[int, Delta]]] = {}
         self._pins: Counter[str] = Counter()
         self._keeping = 0
+        watch(self)
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the bitmaps held."""
+        return self.size
 
     def __contains__(self, term: str) -> bool:
         return term in self._entries

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from pinakes.cache.entry import Entry
+from pinakes.memory import watch
 
 
 @dataclass(slots=True)
@@ -27,10 +28,12 @@ class L1:
     """A bounded map from key to held entry."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.name = "answers"
+        self.limit = max_bytes
         self._held: OrderedDict[bytes, Held] = OrderedDict()
         self.bytes = 0
         self.evictions = 0
+        watch(self)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -47,11 +50,11 @@ class L1:
         self.drop(key)
         # Counted as it will be once every encoding was asked for.
         held = Held(entry, version, right_ms, entry.full_size)
-        if held.size > self._max_bytes:
+        if held.size > self.limit:
             return held
         self._held[key] = held
         self.bytes += held.size
-        while self.bytes > self._max_bytes:
+        while self.bytes > self.limit:
             _, oldest = self._held.popitem(last=False)
             self.bytes -= oldest.size
             self.evictions += 1

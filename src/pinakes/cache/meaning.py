@@ -7,7 +7,7 @@ was renamed), and for each tag understood its own clock (an item the viewer may 
 none does any more). A name that might have meant a tag seen on private items only, whose clock nobody
 here knows, is bound by the newest epoch.
 
-Bounded by number: `SIZE` meanings of some 2 kB.
+Bounded by bytes: `MEMORY`, some 9,000 meanings of common questions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pinakes.cache.key import NAMES, Question
 from pinakes.cache.stamp import Stamp
 from pinakes.query.formula import Formula
 
-SIZE = 20_000
+MEMORY = 32 * 2**20
 VOCABULARY = "vocabulary"
 
 

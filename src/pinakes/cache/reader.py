@@ -20,9 +20,9 @@ from pinakes.cache.core import ResultCache
 from pinakes.cache.entry import Entry
 from pinakes.cache.flight import Flights
 from pinakes.cache.key import Question, ask
-from pinakes.cache.meaning import SIZE, Meaning, Understood
+from pinakes.cache.meaning import MEMORY, Meaning, Understood
 from pinakes.cache.stamp import Stamp
-from pinakes.index.recent import Recent
+from pinakes.memory import Memory, of_text
 from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Page
@@ -75,12 +75,13 @@ class CachedReader:
         self._compute = compute
         self._engine = engine
         self._namespace = namespace
-        self._meanings: Recent[tuple[GalleryQuery, Aspect | None], Meaning] = Recent()
+        self._meanings: Memory[tuple[GalleryQuery, Aspect | None], Meaning] = Memory("meanings", MEMORY, _weight)
         self._learning: Flights[Question] = Flights()
         self._degraded: Flights[Answer] = Flights()
         self._about = about
         # A query's eighteen fields take long to hash, and the parser gives the same object again.
-        self._lately: dict[int, tuple[GalleryQuery, GalleryQuery, Meaning]] = {}
+        self._lately: Memory[int, tuple[GalleryQuery, GalleryQuery, Meaning]]
+        self._lately = Memory("lately asked", MEMORY // 2, lambda _, value: _weight(value[0], value[2]))
 
     async def answer(self, asked: GalleryQuery, fresh: Freshness = ANY, aspect: Aspect | None = None) -> Answer:
         """The answer to `asked`: its page, or the `aspect` that is wanted of it.
@@ -135,9 +136,7 @@ class CachedReader:
         meaning = self._meanings.get((query, aspect))
         question = None if meaning is None else self._still(meaning, cache)
         if question is not None and meaning is not None and aspect is None:
-            if len(self._lately) >= SIZE:
-                self._lately.clear()
-            self._lately[id(asked)] = (asked, query, meaning)
+            self._lately.put(id(asked), (asked, query, meaning))
         return question
 
     def _still(self, meaning: Meaning, cache: ResultCache) -> Question | None:
@@ -187,6 +186,11 @@ class CachedReader:
         question = self._remember(cache, query, aspect, reading.understood, learnt_ms)
         constant, etag = body.write(reading.told, reading.understood.warnings)
         return Computed(question, constant, etag, reading.stamp, reading.stages)
+
+
+def _weight(asked: object, meaning: Meaning) -> int:
+    """The bytes of a question and what it means."""
+    return of_text(str(meaning.understood.formula), (asked, meaning))
 
 
 def finished(reading: Reading) -> Answer:

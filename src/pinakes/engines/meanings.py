@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pinakes.bitmap.evaluate import Steps, evaluating
 from pinakes.index.reader import IndexReader, RequestSource, State
-from pinakes.index.recent import Recent
+from pinakes.memory import Memory
 from pinakes.query.formula import conj
 from pinakes.query.gallery_query import GalleryQuery, Ref, visible_to
 from pinakes.store.vocabulary import Vocabulary
@@ -21,7 +21,8 @@ class Meanings:
 
     def __init__(self, reader: IndexReader) -> None:
         self._touched = reader.touched
-        self._known: Recent[tuple[frozenset[Ref], int | None, bool | None], tuple[Vocabulary, str, int]] = Recent()
+        self._known: Memory[tuple[frozenset[Ref], int | None, bool | None], tuple[Vocabulary, str, int]]
+        self._known = Memory("filters", 8 * 2**20)
 
     def get(self, query: GalleryQuery, state: State, source: RequestSource) -> Steps[Vocabulary | None]:
         """What the query's names mean, where they are sure to mean it still. Raises: TermsMissing."""

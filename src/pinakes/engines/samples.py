@@ -5,15 +5,15 @@ from __future__ import annotations
 from pinakes.engines.index_overlap import Hits
 from pinakes.engines.overlap import Sample
 from pinakes.index.reader import IndexReader, State
-from pinakes.index.recent import Recent
+from pinakes.memory import Memory
 from pinakes.query.formula import And, Formula, Or, Term
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.sent import counted
 from pinakes.store.standing import sole_row
 
-KEPT = 100
-"""Formulas whose samples are kept; 600 hits have up to some thousands of tags, 0.3 MB."""
+MEMORY = 32 * 2**20
+"""Bytes of samples that are kept; 600 hits have up to some thousands of tags, 0.3 MB."""
 
 _SQL = load("suggest_now", "pinakes.engines.sql")
 
@@ -23,7 +23,7 @@ class Samples:
 
     def __init__(self, reader: IndexReader) -> None:
         self._touched = reader.touched
-        self._known: Recent[Formula, tuple[Sample, str, int]] = Recent(KEPT)
+        self._known: Memory[Formula, tuple[Sample, str, int]] = Memory("samples", MEMORY)
 
     def get(self, formula: Formula, state: State) -> Sample | None:
         """What was counted earlier, where no hit changed since."""

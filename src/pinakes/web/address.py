@@ -7,10 +7,11 @@ so that there is one address for one question. Changing a filter leads back to i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from starlette.requests import Request
+
+from pinakes.memory import remembered
 
 Pair = tuple[str, str]
 
@@ -96,7 +97,7 @@ class Address:
         return Address(tuple(dict.fromkeys(kept)))
 
 
-@lru_cache(64)
+@remembered("addresses", 2**18)
 def _gallery(address: Address) -> str:
     """The first page of the gallery, ready for one more parameter."""
     text = address.first().at("/")

@@ -10,8 +10,8 @@ another picture, and it may be kept for ever. `VERSION` changes when the drawing
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 
+from pinakes.memory import remembered
 from pinakes.web.art.features import Features, read_features
 
 VERSION = 1
@@ -19,7 +19,7 @@ PATH = "/art/{version}/{features}/{seed}.svg"
 _SEED_BITS = 24
 
 
-@lru_cache(8192)
+@remembered("picture addresses", 4 * 2**20)
 def address(source: int, item_id: int, words: tuple[str, ...]) -> str:
     """Where the picture of an item is; `words` are its title and tags, the telling ones first."""
     digest = hashlib.blake2b(b"%d.%d" % (source, item_id), digest_size=_SEED_BITS // 8)

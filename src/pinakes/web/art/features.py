@@ -13,10 +13,10 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
+from pinakes.memory import remembered
 from pinakes.web.art.motifs import MOTIFS, WORDS
 
 _SPLIT = re.compile(r"[^\w'-]+")
@@ -98,7 +98,7 @@ def read_features(words: Iterable[str], seed: int) -> Features:
     return Features(scene, light, weather, medium, chosen)
 
 
-@lru_cache(16_384)
+@remembered("words of pictures", 4 * 2**20)
 def _calls_for(text: str) -> tuple[tuple[str, str], ...]:
     """What a text names, as (table, name), once for each of its words; tags come again and again."""
     found = []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
+from pinakes.memory import remembered
 from pinakes.web.art import rooms, scenes
 from pinakes.web.art.canvas import HEIGHT, WIDTH, Canvas
 from pinakes.web.art.color import lit, mix
@@ -19,11 +18,11 @@ _PAIRS = (
 )  # fmt: skip
 _BEFORE_A_HALL = frozenset(("person", "tree", "horse", "dog", "cat", "bird", "car", "lamp", "balloon"))
 _UNDER_A_ROOF = frozenset(("portrait", "abstract", "table", "room", "machines", "space"))
-KEPT = 2048
-"""Pictures a process remembers, some 12 MB: what is new is looked at by many."""
+KEPT = 16 * 2**20
+"""Bytes of pictures a process remembers, some 2,500 of them: what is new is looked at by many."""
 
 
-@lru_cache(KEPT)
+@remembered("pictures", KEPT)
 def draw(features: Features, seed: int) -> bytes:
     """The picture."""
     canvas = Canvas(seed)
