@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
+from typing import Any
 
 from galleries import CONTENT_TYPES, INSTANTS, SCORES, TAGS, USERS, WORDS, Gallery, names, store
 from pinakes.engines.base import BaseEngine
@@ -11,8 +14,10 @@ from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_quick import QuickIndex
 from pinakes.engines.matview import MatviewEngine
 from pinakes.engines.trace import Trace
+from pinakes.errors import StoreUnavailable
 from pinakes.index.build import build
 from pinakes.index.deltas import DeltaWriter
+from pinakes.index.fold import Folded, fold
 from pinakes.index.part import connect
 from pinakes.index.reader import IndexReader
 from pinakes.index.verify import verify
@@ -25,6 +30,7 @@ from pinakes.settings import Settings
 from pinakes.store.pool import Connection, Pool, direct, snapshot
 from pinakes.view.applier import Applier
 from pinakes.view.build import build as build_view
+from pinakes.view.session import PASSING
 from read_models import drain
 
 CODEC = CursorCodec("a secret of these tests only")
@@ -97,6 +103,48 @@ class Gear:
                 assert findings == []
         finally:
             await connection.close()
+
+
+class Dying:
+    """A connection that is cut right after its `commits`th commit."""
+
+    def __init__(self, connection: Connection, commits: int) -> None:
+        self._connection: Any = connection
+        self._left = commits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        async with self._connection.transaction():
+            yield
+        self._left -= 1
+        if self._left == 0:
+            self._connection.terminate()
+            raise StoreUnavailable("cut")
+
+
+async def fold_and_die(gear: Gear, commits: int, *, keep_s: float = 60.0) -> Folded | None:
+    """Folds epoch by epoch, three segments in a piece, and loses the connection after so many commits.
+
+    What was folded, where that took fewer; None where it did not.
+    """
+    connection = await connect(gear.settings.database_url or "")
+    try:
+        dying: Any = Dying(connection, commits)
+        return await fold(dying, keep_s=keep_s, most=1, batch=3)
+    except PASSING:
+        return None
+    finally:
+        await connection.close()
+        # Its lock goes with its session, which the server ends in its own time.
+        await gear.pool.fetch(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid = ANY ("
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = $1::bigint::oid)",
+            int.from_bytes(b"fold", "big"),
+        )
 
 
 def sample(count: int, seed: int = 1) -> Gallery:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries import Gallery, galleries, names, queries
-from index_gear import CODEC, Gear, put, remove, sample
+from index_gear import CODEC, Gear, fold_and_die, put, remove, sample
 from pinakes.bitmap.window import SPARE
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import facets
@@ -61,6 +61,8 @@ async def happen(step: str, gear: Gear, held: dict[tuple[int, int], Item], data:
                 await remove(gear.pool, held.pop(key))
         case "fold":
             await fold(gear.keeper, keep_s=data.draw(st.sampled_from((0.0, 60.0))))
+        case "fold and die":
+            await fold_and_die(gear, data.draw(st.integers(1, 30)), keep_s=data.draw(st.sampled_from((0.0, 60.0))))
         case "build":
             await gear.build()
         case "restart":
@@ -71,7 +73,7 @@ async def happen(step: str, gear: Gear, held: dict[tuple[int, int], Item], data:
             await gear.verify()
 
 
-STEPS = ("put", "put", "put", "remove", "remove", "fold", "build", "restart", "verify")
+STEPS = ("put", "put", "put", "remove", "remove", "fold", "fold and die", "build", "restart", "verify")
 
 
 @settings(max_examples=40)

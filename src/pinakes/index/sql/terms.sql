@@ -48,17 +48,68 @@ VALUES ($1, $2, $3, $4, $5, $6)
 SELECT
     generations.generation,
     generations.folded_epoch,
-    generations.folded_at,
     count(deltas.epoch) AS epochs,
     coalesce(sum(deltas.items), 0)::bigint AS items,
-    max(deltas.epoch) AS last,
-    extract(epoch FROM now() - min(deltas.at))::double precision AS age_s
+    coalesce(extract(epoch FROM now() - min(deltas.at)), 0)::double precision AS age_s,
+    (SELECT next_doc FROM epoch) AS docs
 FROM index_generation AS generations
 LEFT JOIN term_delta AS deltas
     ON deltas.generation = generations.generation
    AND deltas.epoch > generations.folded_epoch
 WHERE generations.status = 'live'
 GROUP BY generations.generation
+
+-- name: newest_delta
+-- purpose: the last epoch that changed a term
+-- index: term_delta, primary key
+SELECT max(deltas.epoch)
+FROM term_delta AS deltas
+JOIN index_generation AS generations ON generations.generation = deltas.generation
+WHERE deltas.generation = $1
+  AND deltas.epoch > generations.folded_epoch
+
+-- name: range
+-- purpose: the oldest epochs to be folded, up to $1 bytes as stored and at least one
+-- index: term_delta, primary key; sizes are read without the values
+SELECT
+    sized.generation,
+    sized.folded_epoch,
+    array_agg(sized.epoch ORDER BY sized.epoch) AS epochs
+FROM (
+    SELECT
+        deltas.generation,
+        generations.folded_epoch,
+        deltas.epoch,
+        sum(pg_column_size(deltas.terms)::bigint + pg_column_size(deltas.added) + pg_column_size(deltas.removed)) OVER oldest AS bytes,
+        row_number() OVER oldest AS place
+    FROM index_generation AS generations
+    JOIN term_delta AS deltas
+        ON deltas.generation = generations.generation
+       AND deltas.epoch > generations.folded_epoch
+    WHERE generations.status = 'live'
+    WINDOW oldest AS (ORDER BY deltas.epoch)
+) AS sized
+WHERE sized.bytes <= $1
+   OR sized.place = 1
+GROUP BY sized.generation, sized.folded_epoch
+
+-- name: delta
+-- purpose: what one epoch changed
+-- index: term_delta, primary key
+SELECT terms, added, removed
+FROM term_delta
+WHERE generation = $1
+  AND epoch = $2
+
+-- name: hold_generation
+-- purpose: that generation $1 is in use and folded up to $2; it stays so until the transaction ends
+-- index: index_generation, primary key
+SELECT generation
+FROM index_generation
+WHERE generation = $1
+  AND folded_epoch = $2
+  AND status = 'live'
+FOR SHARE
 
 -- name: take_segments
 -- purpose: the segments a fold changes
@@ -103,6 +154,8 @@ SET folded_epoch = $2,
           AND deltas.at < now() - make_interval(secs => $3)
     ), 0))
 WHERE generation = $1
+  AND folded_epoch = $4
+  AND status = 'live'
 RETURNING kept_epoch
 
 -- name: drop_deltas
@@ -113,9 +166,16 @@ WHERE generation = $1
   AND epoch <= $2
 
 -- name: try_fold_lock
--- purpose: one folder at a time; ends with the transaction
+-- purpose: one folder at a time; ends with the session, and the session ends after $3 of silence. NULL: another has it
 -- index: none
-SELECT pg_try_advisory_xact_lock($1, $2)
+SELECT CASE WHEN pg_try_advisory_lock($1, $2) THEN set_config('idle_session_timeout', $3, false) END
+
+-- name: fold_unlock
+-- purpose: lets go of the lock and of the limit
+-- index: none
+SELECT
+    set_config('idle_session_timeout', '0', false) AS unlimited,
+    pg_advisory_unlock($1, $2) AS unlocked
 
 -- name: all_segments
 -- purpose: one segment of every term, to be checked
