@@ -211,7 +211,7 @@ async def test_pages_tell_others_the_same_whether_private_items_are_there_or_not
 
 def _lines(text: str, names: dict[str, str]) -> list[str]:
     """The page, less the keys of its forms and the numbers of the address itself, which it may repeat."""
-    text = re.sub(rf'name="{FIELD}" value="[^"]+"', "", text)
+    text = re.sub(rf'name="{FIELD}" value="[^"]+"', "", text).replace("%2F", "/")
     for number in (names["hidden"], names["hidden_tag"], "1000000000", "1000000"):
         text = re.sub(rf"\b{number}\b", "#", text)
     return text.splitlines()

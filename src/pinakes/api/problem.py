@@ -13,11 +13,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from pinakes.errors import MethodNotAllowed, NoSuchRoute, NotAuthenticated, Overloaded, PinakesError, RequestError
 
@@ -75,9 +77,24 @@ def _without_detail(error: PinakesError) -> PinakesError:
     return type(error)(hint=error.advice)
 
 
-async def on_http_exception(_: Request, error: Exception) -> Response:
+def without_slash(request: Request) -> Response | None:
+    """On to the address without the slashes at its end, where there is one; None where there is none."""
+    path: str = request.scope["path"]
+    bare = path.rstrip("/")
+    if bare == path or not bare or path.startswith("//"):
+        return None
+    if not any(route.matches({**request.scope, "path": bare})[0] == Match.FULL for route in request.app.router.routes):
+        return None
+    asked: bytes = request.scope["query_string"]
+    location = quote(bare) + (f"?{asked.decode('latin-1')}" if asked else "")
+    return Response(status_code=308, headers={"location": location, "cache-control": "no-store"})
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answers what the router refuses."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and (moved := without_slash(request)) is not None:
+        return moved
     kind = {404: NoSuchRoute, 405: MethodNotAllowed}.get(error.status_code, RequestError)
     return problem_response(kind(), error.headers)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
 from typing import Any
 
 import orjson
+from pydantic import TypeAdapter
 
 from pinakes.cache import body
 from pinakes.cache.answer import Answer, Computed
@@ -207,17 +207,17 @@ def text_of(query: GalleryQuery) -> str:
 
 
 def query_of(text: str) -> GalleryQuery | None:
-    """The public query that was counted as `text`; None where this version cannot read it."""
+    """The public query that was counted as `text`; None where this version cannot read it.
+
+    Raises:
+        ValueError: it is no query; who administers may send any text.
+    """
     told = orjson.loads(text)
     if not isinstance(told, dict) or not told.keys() <= set(_FIELDS):
         return None
-    for name, value in told.items():
-        if isinstance(value, list):
-            told[name] = tuple(value)
-        elif name in ("created_after", "created_before"):
-            told[name] = datetime.fromisoformat(value)
-    return GalleryQuery(**told)
+    return _QUERY.validate_python(told)
 
 
+_QUERY = TypeAdapter(GalleryQuery)
 _DEFAULTS = {each.name: each.default for each in fields(GalleryQuery)}
 _FIELDS = tuple(name for name in _DEFAULTS if name not in ("viewer", "user_id", "cursor"))

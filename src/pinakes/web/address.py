@@ -35,7 +35,7 @@ class Address:
     @classmethod
     def read(cls, raw: bytes) -> Address:
         """A query string as sent; bytes that are no UTF-8 stay recognizably wrong."""
-        text = raw.decode("latin-1")
+        text = raw.decode("utf-8", "surrogateescape")
         return cls(tuple(parse_qsl(text, keep_blank_values=True, errors="surrogateescape")))
 
     def at(self, path: str) -> str:
@@ -55,6 +55,10 @@ class Address:
     def all(self, name: str) -> list[str]:
         """Every value of a parameter."""
         return [value for each, value in self.pairs if each == name]
+
+    def only_known(self, names: frozenset[str]) -> Address:
+        """Without the parameters that a page does not have: what mailings and social networks add to links."""
+        return Address(tuple(pair for pair in self.pairs if pair[0] in names))
 
     def has(self, name: str) -> bool:
         """Whether a parameter is there."""

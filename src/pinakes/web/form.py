@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from pinakes.api.state import state_of
-from pinakes.errors import BodyTooLarge, ForeignForm
+from pinakes.errors import BodyTooLarge, ForeignForm, InvalidContent
 from pinakes.web.session import require_own_form
 
 _MOST_FIELDS = 64
@@ -39,8 +39,19 @@ async def read(request: Request) -> dict[str, str]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names of tags as typed: a line or a comma between two; one with a comma in it stands in quotes."""
-    rows = csv.reader(text.splitlines(), skipinitialspace=True)
+    """Names of tags as typed: a line or a comma between two; one with a comma in it stands in quotes.
+
+    Raises:
+        InvalidContent: they cannot be read, or one is longer than the reader's limit of 128 kB.
+    """
+    try:
+        rows = list(csv.reader(text.splitlines(), skipinitialspace=True))
+    except csv.Error as error:
+        raise InvalidContent(
+            "The names of the tags cannot be read.",
+            field="tags",
+            allowed="names of 1 to 255 characters, with commas or lines between",
+        ) from error
     return tuple(dict.fromkeys(name.strip() for row in rows for name in row if name.strip()))
 
 

@@ -7,10 +7,13 @@ the address of any page changes it: the answer sets the cookie and leads to the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pinakes.api import values
+from pinakes.api.parameters import Parameter
 from pinakes.web.address import Address
 from pinakes.web.session import is_https
 
@@ -22,6 +25,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "view": ("pages", "scroll"),
 }
 """The choices by parameter, the default first."""
+PARAMETERS = tuple(
+    Parameter(name, "How pages look.", values.one_of(choices), list(choices), {"type": "string", "enum": list(choices)})
+    for name, choices in CHOICES.items()
+)
 _YEAR_S = 365 * 86_400
 
 
@@ -54,7 +61,8 @@ def changed(request: Request) -> Response | None:
     # In pages of another size the number of a page means something else.
     if "per" in chosen:
         here = here.without("page", "cursor")
-    response = Response(status_code=303, headers={"location": here.at(request.url.path), "cache-control": "no-store"})
+    location = here.at(quote(request.scope["path"]))
+    response = Response(status_code=303, headers={"location": location, "cache-control": "no-store"})
     look = replace(look_of(request), **chosen)
     response.set_cookie(COOKIE, str(look), max_age=_YEAR_S, samesite="lax", secure=is_https(request), path="/")
     return response

@@ -10,15 +10,26 @@ from __future__ import annotations
 import gzip
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.auth import ADMIN
+from pinakes.api.parameters import Parameter
+from pinakes.api.params import read
 from pinakes.api.state import state_of
-from pinakes.errors import NotAuthenticated, PinakesError, ReadModelNotReady, StatementTimeout, StoreError
+from pinakes.errors import (
+    NoSuchRoute,
+    NotAuthenticated,
+    PinakesError,
+    ReadModelNotReady,
+    StatementTimeout,
+    StoreError,
+)
 from pinakes.web import assets, facets, look, session, wording
 from pinakes.web.address import Address
 
@@ -53,14 +64,46 @@ TEMPLATES.globals.update(asset=assets.address, Address=Address, colors=facets.co
 TEMPLATES.filters.update(wording.FILTERS)
 
 
-def page(handler: Handler) -> Handler:
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """The parameters of a page. Others are ignored: links pick up `fbclid`, `utm_source` and the like on their way.
+
+    `read_by_page`: the page gives its question to the parser of the API, which reads all of it.
+    """
+
+    table: tuple[Parameter, ...] = ()
+    besides: frozenset[str] = frozenset()
+    read_by_page: bool = False
+
+    def checked(self, request: Request) -> None:
+        """Leaves in `request` the parameters the page has, read by the rules of the API.
+
+        Raises:
+            InvalidParameter: one is not UTF-8, has a NUL character, is given twice or out of its bounds.
+            TooManyTerms: the query string is too long.
+        """
+        names = self.besides | {parameter.name for parameter in self.table}
+        raw = Address.of(request).only_known(names).raw
+        request.scope["query_string"] = raw
+        if not self.read_by_page:
+            read(raw, self.table, state_of(request).settings)
+
+
+NOTHING = Takes()
+
+
+def page(handler: Handler, takes: Takes = NOTHING) -> Handler:
     """`handler` as a page: changes of the look are taken first, and refusals become pages."""
+    whole = replace(takes, table=(*takes.table, *look.PARAMETERS))
 
     async def answer(request: Request) -> Response:
-        turned = look.changed(request) if request.method in {"GET", "HEAD"} else None
-        if turned is not None:
-            return turned
         try:
+            if _is_for_a_picture(request):
+                raise NoSuchRoute("There is no picture at this address.")
+            turned = look.changed(request) if request.method in {"GET", "HEAD"} else None
+            if turned is not None:
+                return turned
+            whole.checked(request)
             return await handler(request)
         except PinakesError as error:
             return refusal(request, error)
@@ -68,11 +111,18 @@ def page(handler: Handler) -> Handler:
     return answer
 
 
-def fragment(handler: Handler) -> Handler:
+def _is_for_a_picture(request: Request) -> bool:
+    """Whether a browser asks for a picture: an item may name any address as its own, pages of ours too."""
+    asked = request.headers.get("sec-fetch-dest", "")
+    return asked == "image" or request.headers.get("accept", "").startswith("image/")
+
+
+def fragment(handler: Handler, takes: Takes = NOTHING) -> Handler:
     """`handler` as a part of a page that a script fetches; its refusals are parts, too."""
 
     async def answer(request: Request) -> Response:
         try:
+            takes.checked(request)
             return await handler(request)
         except PinakesError as error:
             return render(request, "part_refused.html", status=error.status, **_told(error))
@@ -89,7 +139,8 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         "administrator": ADMIN in visitor.identity.scopes,
         "look": look.look_of(request),
         "here": Address.of(request),
-        "path": request.url.path,
+        "path": quote(request.scope["path"]),
+        "method": request.method,
         "form_key": lambda: session.form_key(request),
         "operations": ADMIN in visitor.identity.scopes or state_of(request).settings.open_operations,
         **context,
@@ -110,7 +161,9 @@ def see(address: str) -> Response:
     """On to another page of ours, after a form was taken."""
     assert address.startswith("/")
     assert not address.startswith(("//", "/\\"))
-    return Response(status_code=303, headers={"location": address, "cache-control": "no-store"})
+    # A header holds no letters beyond ASCII; what is encoded already stays so.
+    location = quote(address, safe="/?#[]@!$&'()*+,;=%:~")
+    return Response(status_code=303, headers={"location": location, "cache-control": "no-store"})
 
 
 def refusal(request: Request, error: PinakesError) -> Response:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api import encode
+from pinakes.api.parameters import UNIFIED
 from pinakes.api.state import state_of
 from pinakes.engines.histogram import Bucket
 from pinakes.query.aspect import HistogramAsked
@@ -26,6 +27,7 @@ from pinakes.web.gallery import FILTERLESS, asked, plain
 BUCKETS = 40
 COMPLETIONS = 12
 MAX_TYPED = 64
+_ASKED = frozenset(parameter.name for parameter in UNIFIED)
 _LOOSE = re.compile(r"[^\W_][\w'.+-]*(?: [^\W_][\w'.+-]*)*")
 _OPERATORS = frozenset(("or", "asc", "desc"))
 
@@ -83,7 +85,7 @@ async def completions(request: Request) -> Response:
     """Tags one may be typing the name of, that still leave results in the gallery's filter."""
     state = state_of(request)
     given = Address.of(request)
-    within = plain(Address.read(given.get("within").encode())).without(*FILTERLESS)
+    within = plain(Address.read(given.get("within").encode()).only_known(_ASKED)).without(*FILTERLESS)
     # The box's own text is being written; what stands in it need not be a question yet.
     query = asked(request, within.without("q"))
     said = await state.service.suggest(query, given.get("q")[:MAX_TYPED], COMPLETIONS)

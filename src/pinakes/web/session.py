@@ -103,11 +103,19 @@ def require_own_form(request: Request, fields: dict[str, str]) -> None:
     given = fields.get(FIELD, "")
     if bound is None or not hmac.compare_digest(given.encode(), _key(request, bound).encode()):
         raise ForeignForm("The form's key does not belong to your session.")
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+    if not _from_this_site(request):
         raise ForeignForm("The form was sent by another site.")
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise ForeignForm("The form was sent by another site.")
+
+
+def _from_this_site(request: Request) -> bool:
+    """What the browser says of where a form comes from; one that says nothing is held to the form's key alone."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None and site not in {"same-origin", "none"}:
+        return False
+    if origin is None or origin == "null":
+        # A privacy setting of the browser, or a policy that a proxy added, hides the origin of our own pages, too.
+        return origin is None or site == "same-origin"
+    return urlsplit(origin).netloc == request.headers.get("host")
 
 
 def is_https(request: Request) -> bool:

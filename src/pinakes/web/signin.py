@@ -27,8 +27,8 @@ async def show(request: Request) -> Response:
         back=form.local(address.get("back", "/")),
         fault="",
     )
-    # The address may hold a link, which is nobody else's business.
-    response.headers["referrer-policy"] = "no-referrer" if not text else "same-origin"
+    # The address may hold a link, which is nobody else's business; `no-referrer` would hide it from other sites no
+    # better than the `same-origin` of every page does, and make browsers send the form with `Origin: null`.
     response.headers["cache-control"] = "no-store"
     return response
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from pinakes.api.app import Methods, create_app
 from pinakes.api.connections import Connections
-from pinakes.api.problem import on_http_exception
+from pinakes.api.problem import on_http_exception, without_slash
 from pinakes.errors import NoSuchRoute
 from pinakes.settings import Settings
 from pinakes.web import page
@@ -31,6 +31,6 @@ def create_site(settings: Settings, connections: Connections | None = None) -> F
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     looked_at = not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
-    if looked_at and isinstance(error, HTTPException) and error.status_code == 404:
+    if looked_at and isinstance(error, HTTPException) and error.status_code == 404 and without_slash(request) is None:
         return page.refusal(request, NoSuchRoute(hint="The gallery is at /."))
     return await on_http_exception(request, error)

@@ -50,7 +50,7 @@ async def browse(request: Request) -> Response:
     """Tags by name, or those that are searched for; and the hierarchy."""
     state, viewer = state_of(request), visitor_of(request).id
     address = Address.of(request).told()
-    typed, prefix, after = (address.get(name)[:255] for name in ("q", "from", "after"))
+    typed, prefix, after = (address.get(name) for name in ("q", "from", "after"))
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as connection:
         found, more = [], False
         if typed:
