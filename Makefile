@@ -95,6 +95,10 @@ fmt: $(VENV)/.dev ## Format the code and fix what can be fixed safely
 docs: $(VENV)/.dev ## Write the generated reference pages anew
 	$(BIN)/python -m pinakes.cli.reference
 
+.PHONY: schema
+schema: $(VENV)/.dev ## Describe the schema anew, after a migration was added or changed
+	$(BIN)/python -m pinakes.cli.describe
+
 .PHONY: requirements
 requirements: $(VENV)/.dev ## Pin the dependencies of pyproject.toml anew; UPGRADE=1 takes the newest versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra build --output-file requirements.txt

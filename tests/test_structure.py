@@ -97,6 +97,7 @@ BUILDS_SQL = {
     "bench/peers/duckdb_peer.py": "as above",
     "store/bulk.py": "column lists and indexes of a source, read from the catalogue",
     "doctor/postgres.py": "says which statement mends what it found; runs none of them",
+    "store/catalogue.py": "makes again what the description of the schema says, and nothing else",
     "store/bulk_seal.py": "drops and rebuilds what the catalogue says a source has",
 }
 SQL_TEXT = re.compile(

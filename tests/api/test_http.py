@@ -239,7 +239,7 @@ async def test_health_and_readiness(client: httpx.AsyncClient, pool: Pool) -> No
     assert ready.pop("parts").keys() == {"postgresql", "schema", "redis", "cache"}
     assert ready == {"status": "ok", "warnings": []}
     await pool.execute("DELETE FROM alembic_version")
-    problem = assert_problem(await client.get("/readyz"), 503, "PK401")
+    problem = assert_problem(await client.get("/readyz"), 503, "PK505")
     assert problem["parts"] == {"postgresql": "ok", "schema": "failed", "redis": "ok", "cache": "degraded"}
     assert (await client.get("/healthz")).status_code == 200
 

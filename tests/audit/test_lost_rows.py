@@ -21,6 +21,7 @@ from pinakes.doctor.examine import examine
 from pinakes.errors import MissingRow
 from pinakes.index.build import build
 from pinakes.settings import Settings
+from pinakes.store.migrate import revisions
 from pinakes.store.pool import Pool
 from pinakes.store.standing import put_back
 from pinakes.worker.loop import running as worker
@@ -98,6 +99,7 @@ def test_every_command_names_the_lost_epoch_and_its_repair(
     ("damage", "where"),
     [
         ("DELETE FROM epoch", "epoch: has lost its only row"),
+        ("DELETE FROM alembic_version", "alembic_version: has lost its only row"),
         ("DELETE FROM sources WHERE code = 2", "sources: lacks the source with code 2"),
         ("UPDATE sources SET table_name = 'elsewhere' WHERE code = 1", "sources: lacks the source with code 1"),
         ("INSERT INTO sources VALUES (9, 'nine', 'content_items_nine')", "sources: has a wrong row, 9"),
@@ -152,7 +154,7 @@ async def test_a_running_service_says_so_to_everybody_and_goes_on_after_the_repa
             assert broken == []
             assert LOST in {finding.said for finding in (await examine(pool, settings)).findings}
             async with pool.acquire() as connection:
-                await put_back(connection)
+                await put_back(connection, revisions()[-1])
             assert await pool.fetchval("SELECT epoch FROM epoch") > newest
             # The worker, which went on trying all the while, builds a read model by itself.
             await _kept(pool)

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from pinakes.audit import answers, rows, schema, segments
+from pinakes.audit import answers, derived, rows, schema, segments
 from pinakes.audit.part import Finding, Part, Skipped, Step, Subject
 from pinakes.errors import MissingRow, SettingsError
 
@@ -25,9 +25,11 @@ MOST_FINDINGS = 1000
 """Kept for each part; more are counted only."""
 
 PARTS: tuple[Part, ...] = (
-    Part("schema", "every row is there that must always be", schema.schema, schema.mend),
+    Part("schema", "everything the schema declares is there and in use", schema.schema, schema.mend),
     Part("orphans", "every tagging has its item and tag, every item its creator", rows.orphans),
     Part("tag-counts", "the count of every tag is the number of its taggings", rows.counts, rows.correct),
+    Part("endings", "every name has its endings, and no others", derived.endings, derived.make_endings),
+    Part("change-log", "the log has every epoch since its first", derived.change_log, derived.fill_log),
     Part("read-model", "every row is what its definition says", rows.read_model, rows.apply_anew),
     Part("index", "bitmaps and cardinalities say what the read model says", segments.segments, segments.build_anew),
     Part("engines", "all engines give the same answers", answers.engines),

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pinakes.audit.part import Finding, Skipped, Step, Subject
+from pinakes.audit.part import SQL, Finding, Skipped, Step, Subject
 from pinakes.bitmap.segments import SEGMENT
+from pinakes.bitmap.terms import ORDER_FIELDS
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.build import build
 from pinakes.index.part import connect
@@ -27,6 +28,10 @@ _SHOWN = 20
 async def segments(checked: Subject, start: Any) -> AsyncIterator[Step]:
     """Segments of the index in use."""
     number = start or 0
+    broken = await _shape(checked)
+    if broken:
+        yield Step(0, 1, 1, broken, 1)
+        return
     async with _session(checked) as connection:
         while True:
             with translate_errors():
@@ -46,6 +51,18 @@ async def segments(checked: Subject, start: Any) -> AsyncIterator[Step]:
                 found.append(Finding("index", f"segment {number}", f"{len(wrong) - _SHOWN:,} more terms are wrong"))
             number += 1
             yield Step(number, number, index.segments, tuple(found), 1)
+
+
+async def _shape(checked: Subject) -> tuple[Finding, ...]:
+    """What the index in use has lost besides its bitmaps."""
+    row = await checked.pool.fetchrow(SQL["index_shape"])
+    if row is None:
+        return ()
+    where = f"generation {row['generation']}"
+    lost = () if row["followed"] else (Finding("index", where, "nobody knows which epochs it has"),)
+    if row["codes"] != len(ORDER_FIELDS):
+        lost = (*lost, Finding("index", where, f"has codes of {row['codes']} of {len(ORDER_FIELDS)} orders"))
+    return lost
 
 
 def _finding(term: str, segment: int, missing: tuple[int, ...], extra: tuple[int, ...], note: str) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pinakes.cache.options import Options
 from pinakes.cache.report import require_fit_redis
 from pinakes.cli.common import progress, run_async, status
 from pinakes.embedded import connected
+from pinakes.errors import MissingRow
 from pinakes.service import ContentService
 from pinakes.settings import Settings
 from pinakes.store.migrate import require_revision
@@ -148,7 +149,8 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Settings, Pool, Con
         pool = await open_pool(live)
         cache = None
         try:
-            await require_revision(pool)
+            with suppress(MissingRow):  # which is for the check to find
+                await require_revision(pool)
             if live.redis_url is not None and live.cache_strategy != "off":
                 cache = ResultCache(live.redis_url, live.database_url, Options.of(live))
                 await cache.start()

@@ -30,7 +30,7 @@ FAILED_SHARE = 0.01
 async def schema(connection: Connection, _: Settings) -> list[Finding]:
     """The schema of this version, with the rows that must be there and nothing owed by an interrupted load."""
     revision = await connection.fetchval("SELECT max(version_num) FROM alembic_version")
-    if revision != revisions()[-1]:
+    if revision is not None and revision != revisions()[-1]:
         raise SchemaMismatch(f"The database is at revision {revision}, this version needs {revisions()[-1]}.")
     unfit: list[Finding] = []
     try:

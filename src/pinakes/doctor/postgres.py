@@ -1,11 +1,12 @@
-"""Checks of PostgreSQL: server, settings, indexes, triggers, tables, whatever holds back vacuum."""
+"""Checks of PostgreSQL: server, settings, what is declared, indexes, tables, whatever holds back vacuum."""
 
 from __future__ import annotations
 
-from pinakes.doctor import declared
 from pinakes.doctor.finding import Finding
 from pinakes.doctor.server_settings import LIMITS, MB, Size, judge, value_of
 from pinakes.settings import Settings
+from pinakes.store import catalogue
+from pinakes.store.migrate import revisions
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 
@@ -18,6 +19,9 @@ DEAD_ROWS, DEAD_SHARE = 10_000, 0.2
 UNUSED_BYTES, UNUSED_S = 10 * MB, 7 * 86_400.0
 BLOATED_BYTES, BLOAT = 50 * MB, 3.0
 PENDING_ROWS = 50_000
+LONG_STATEMENT = 300
+"""Longer ones, such as functions, are not shown."""
+MEND = "pinakes check --part schema --repair"
 _ENTRY = 16
 """Bytes of a btree entry beside its values: header, pointer, alignment."""
 
@@ -50,18 +54,11 @@ async def settings(connection: Connection, ours: Settings) -> list[Finding]:
 
 
 async def indexes(connection: Connection, _: Settings) -> list[Finding]:
-    """Every index the schema declares, valid, not bloated, used."""
-    names = {(row["table_name"], row["name"]) for row in await connection.fetch(SQL["index_names"])}
-    found = [
-        Finding("indexes", "problem", f"Index {name} on {table} is missing.", _made_again(name))
-        for table, name in sorted(declared.indexes() - names)
-    ]
+    """Every index not bloated, and used."""
+    found = []
     for row in await connection.fetch(SQL["indexes"]):
         name, bytes_ = row["name"], row["bytes"]
-        if not row["valid"]:
-            said = f"Index {name} on {row['table_name']} is invalid: it is written to and never read."
-            found.append(Finding("indexes", "problem", said, f"REINDEX INDEX CONCURRENTLY {name}"))
-        elif row["scans"] == 0 and not row["is_unique"] and bytes_ > UNUSED_BYTES and row["counted_s"] > UNUSED_S:
+        if row["scans"] == 0 and not row["is_unique"] and bytes_ > UNUSED_BYTES and row["counted_s"] > UNUSED_S:
             days = row["counted_s"] / 86_400
             said = f"Index {name} ({bytes_ / MB:.0f} MB) was not used in {days:.0f} days."
             fix = "Leave it if the question it is for (docs/db.md) is ever asked; else DROP INDEX CONCURRENTLY."
@@ -73,23 +70,19 @@ async def indexes(connection: Connection, _: Settings) -> list[Finding]:
     return found
 
 
-def _made_again(name: str) -> str:
-    return (
-        f"Searches that need it read whole tables. Make {name} again as in store/migrations/sql, with CONCURRENTLY; "
-        "after an interrupted load `pinakes migrate` does it."
-    )
-
-
-async def triggers(connection: Connection, _: Settings) -> list[Finding]:
-    """Every trigger the schema declares, switched on."""
-    fires = {(row["table_name"], row["name"]): row["fires"] for row in await connection.fetch(SQL["triggers"])}
+async def declared(connection: Connection, _: Settings) -> list[Finding]:
+    """Everything the schema declares, there and in use: tables, columns, constraints, functions, indexes, triggers."""
+    if catalogue.declared()[0] != revisions()[-1]:
+        return []
     found = []
-    for table, name in sorted(declared.triggers()):
-        state = "missing" if (table, name) not in fires else None if fires[table, name] else "switched off"
-        if state is not None:
-            said = f"Trigger {name} on {table} is {state}: changes go by unnoticed."
-            fix = f"ALTER TABLE {table} ENABLE TRIGGER {name}; then `pinakes view rebuild`, since changes were missed."
-            found.append(Finding("triggers", "problem", said, fix))
+    for fault in await catalogue.faults(connection):
+        said = f"{fault.said[0].upper()}{fault.said[1:]}."
+        fix = "; ".join(statement for statement in fault.repair if len(statement) <= LONG_STATEMENT)
+        found.append(Finding("declared", "problem", said, f"{MEND}, which does: {fix}" if fix else MEND))
+    found += [
+        Finding("declared", "problem", f"{said}.", "pinakes migrate --roles")
+        for said in await catalogue.ungranted(connection)
+    ]
     return found
 
 

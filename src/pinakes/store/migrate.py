@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 
-from pinakes.errors import SchemaMismatch, StoreUnavailable, UnfitDatabase
+from pinakes.errors import MissingRow, SchemaMismatch, StoreUnavailable, UnfitDatabase
 from pinakes.store.fitness import Access, judge_session, require_fit
 from pinakes.store.pool import Connection, Pool, translate_errors
 from pinakes.store.queries import load
@@ -136,6 +136,7 @@ async def require_revision(pool: Pool, access: Access = Access.READ) -> None:
 
     Raises:
         UnfitDatabase, SchemaMismatch: as `require_head`.
+        MissingRow: nobody knows which it is.
     """
     with translate_errors():
         await require_fit(pool, access)
@@ -143,6 +144,8 @@ async def require_revision(pool: Pool, access: Access = Access.READ) -> None:
     head = revisions()[-1]
     if at == head:
         return
+    if at is None and await pool.fetchval("SELECT to_regclass('content_tags')") is not None:
+        raise MissingRow("The table alembic_version has lost its only row.")
     if at is None:
         raise SchemaMismatch(f"The database has no Pinakes schema yet; revision {head} is needed.")
     if at not in revisions():

@@ -1,7 +1,8 @@
 """Rows that must always stand in the database, and how they are put back.
 
-    epoch     one row: the state of the read model
-    sources   one row a source, as `query/sources.py` lists them
+    epoch             one row: the state of the read model
+    sources           one row a source, as `query/sources.py` lists them
+    alembic_version   one row: the revision of the schema
 
 Nothing in Pinakes deletes them; a person with psql can. Commands and services look at their start and at `/readyz`
 (`require_rows`), and whoever reads the epoch goes through `sole_row`: a missing row is an error that names its
@@ -39,6 +40,8 @@ def sole_row(row: asyncpg.Record | None, table: str = "epoch") -> asyncpg.Record
 async def wrong_rows(executor: Pool | Connection) -> dict[str, str]:
     """What is wrong with the rows that must stand there, by table; empty where nothing is.
 
+    Of the table with the revision only that it is empty: which revision it must be says `migrate`.
+
     Raises:
         SchemaMismatch: a table of theirs is not there.
         StoreUnavailable: the server cannot be reached.
@@ -46,7 +49,7 @@ async def wrong_rows(executor: Pool | Connection) -> dict[str, str]:
     with translate_errors():
         row = await executor.fetchrow(_SQL["standing"])
     assert row is not None, "an aggregate is always one row"
-    wrong: dict[str, str] = {}
+    wrong: dict[str, str] = {} if row["revisions"] else {"alembic_version": "has lost its only row"}
     if row["epochs"] != 1:
         wrong["epoch"] = f"has {row['epochs']} rows and must have one" if row["epochs"] else "has lost its only row"
     there = set(zip(row["codes"], row["names"], row["tables"], strict=True))
@@ -69,12 +72,15 @@ async def require_rows(executor: Pool | Connection) -> None:
         raise MissingRow(f"The table {table} {said}.")
 
 
-async def put_back(connection: Connection) -> None:
-    """Makes these rows what they must be. There is no read model afterwards if the epoch was lost: a worker builds it.
+async def put_back(connection: Connection, revision: str) -> None:
+    """Makes these rows what they must be, in a schema that is as `revision` says.
+
+    There is no read model afterwards if the epoch was lost: a worker builds it.
 
     The new epoch is beyond every one that was given, so that nothing known of earlier ones can be taken for it.
     """
     async with connection.transaction():
+        await connection.execute(_SQL["revision"], revision)
         await connection.execute(_SQL["one_epoch"])
         await connection.execute(_SQL["new_epoch"])
         codes, names, tables = ([getattr(source, name) for source in SOURCES] for name in ("code", "name", "table"))

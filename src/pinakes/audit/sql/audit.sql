@@ -172,7 +172,124 @@ FROM (
 WHERE summed.so_far - cardinality(summed.terms) < $3
 ORDER BY summed.epoch
 
+-- name: view_shape
+-- purpose: what the read model is kept in: kind, columns, valid indexes
+-- index: none; the catalogue
+SELECT
+    classes.relkind::text AS relkind,
+    ARRAY(
+        SELECT attname::text
+        FROM pg_attribute
+        WHERE attrelid = classes.oid AND attnum > 0 AND NOT attisdropped
+    ) AS columns,
+    ARRAY(
+        SELECT indexes.indexrelid::regclass::text
+        FROM pg_index AS indexes
+        WHERE indexes.indrelid = classes.oid AND indexes.indisvalid AND indexes.indisready
+    ) AS indexes
+FROM pg_class AS classes
+WHERE classes.oid = to_regclass('unified_content_with_tags')
+
+-- name: endings
+-- purpose: what the endings of tags from above $1 up to $2 must be; `{expected}` stands for it
+-- index: tags, primary key; tag_aliases_tag
+SELECT endings.ending, tags.id AS tag_id, '' AS alias
+FROM tags
+CROSS JOIN LATERAL pinakes_endings(tags.name) AS endings (ending)
+WHERE tags.id > $1
+  AND tags.id <= $2
+UNION
+SELECT endings.ending, aliases.tag_id, aliases.name
+FROM tag_aliases AS aliases
+CROSS JOIN LATERAL pinakes_endings(aliases.name) AS endings (ending)
+WHERE aliases.tag_id > $1
+  AND aliases.tag_id <= $2
+
+-- name: wrong_endings
+-- purpose: tags from above $1 up to $2 whose endings are not what they must be
+-- index: as endings; tag_endings_tag
+SELECT
+    coalesce(expected.tag_id, stored.tag_id) AS tag_id,
+    count(*) FILTER (WHERE stored.tag_id IS NULL) AS missing,
+    count(*) FILTER (WHERE expected.tag_id IS NULL) AS extra
+FROM (
+    {expected}
+) AS expected
+FULL JOIN (
+    SELECT ending, tag_id, alias
+    FROM tag_endings
+    WHERE tag_id > $1
+      AND tag_id <= $2
+) AS stored
+    ON stored.tag_id = expected.tag_id
+   AND stored.ending = expected.ending
+   AND stored.alias = expected.alias
+WHERE expected.tag_id IS NULL
+   OR stored.tag_id IS NULL
+GROUP BY 1
+ORDER BY 1
+
+-- name: holes
+-- purpose: epochs that the log lacks, from its first one to the last one there was
+-- index: change_log, primary key
+SELECT
+    count(*) FILTER (WHERE log.epoch IS NULL) AS missing,
+    min(numbers.epoch) FILTER (WHERE log.epoch IS NULL) AS first,
+    count(log.epoch) AS logged
+FROM epoch
+CROSS JOIN LATERAL generate_series(
+    coalesce((SELECT min(change_log.epoch) FROM change_log), epoch.epoch), epoch.epoch
+) AS numbers (epoch)
+LEFT JOIN change_log AS log ON log.epoch = numbers.epoch
+
+-- name: index_shape
+-- purpose: of the live index of this read model: whether it is followed, and how many orders it has codes of
+-- index: one row each
+SELECT
+    generations.generation,
+    EXISTS (SELECT FROM index_follower AS followers WHERE followers.generation = generations.generation) AS followed,
+    (SELECT count(*) FROM index_code AS codes WHERE codes.generation = generations.generation) AS codes
+FROM index_generation AS generations
+JOIN epoch ON epoch.incarnation = generations.incarnation
+WHERE generations.status = 'live'
+
 -- Repairs.
+
+-- name: hold_tags
+-- purpose: nobody renames these tags meanwhile
+-- index: tags, primary key
+SELECT
+FROM tags
+WHERE id = ANY ($1::integer[])
+ORDER BY id
+FOR SHARE
+
+-- name: drop_endings
+-- purpose: the endings of tags, before they are made anew
+-- index: tag_endings_tag
+DELETE FROM tag_endings
+WHERE tag_id = ANY ($1::integer[])
+
+-- name: add_endings
+-- purpose: the endings of tags $3 among those from above $1 up to $2
+-- index: as endings
+INSERT INTO tag_endings (ending, tag_id, alias)
+SELECT expected.ending, expected.tag_id, expected.alias
+FROM (
+    {expected}
+) AS expected
+WHERE expected.tag_id = ANY ($3::integer[])
+
+-- name: fill_holes
+-- purpose: an epoch nobody knows anything of touched everything
+-- index: change_log, primary key
+INSERT INTO change_log (epoch, at, items, terms, seconds)
+SELECT numbers.epoch, now(), 0, '{*}', 0
+FROM epoch
+CROSS JOIN LATERAL generate_series(
+    coalesce((SELECT min(change_log.epoch) FROM change_log), epoch.epoch), epoch.epoch
+) AS numbers (epoch)
+ON CONFLICT DO NOTHING
 
 -- name: mark_dirty
 -- purpose: has the applier compute items anew

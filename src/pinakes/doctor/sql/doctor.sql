@@ -72,25 +72,6 @@ LEFT JOIN pg_stat_user_indexes AS stat ON stat.indexrelid = classes.oid
 WHERE tables.relnamespace = 'public'::regnamespace
   AND classes.relkind = 'i'
 
--- name: index_names
--- purpose: names of all indexes, those of partitioned tables as well
--- index: none; the catalogue
-SELECT tablename::text AS table_name, indexname::text AS name
-FROM pg_indexes
-WHERE schemaname = 'public'
-
--- name: triggers
--- purpose: triggers of this schema and whether they fire
--- index: none; the catalogue
-SELECT
-    tables.relname AS table_name,
-    triggers.tgname AS name,
-    triggers.tgenabled IN ('O', 'A') AS fires
-FROM pg_trigger AS triggers
-JOIN pg_class AS tables ON tables.oid = triggers.tgrelid
-WHERE tables.relnamespace = 'public'::regnamespace
-  AND NOT triggers.tgisinternal
-
 -- name: tables
 -- purpose: dead rows, statistics and size of each table
 -- index: none; the catalogue

@@ -5,6 +5,7 @@
 -- index: none; one row, and one a source
 SELECT
     (SELECT count(*) FROM epoch) AS epochs,
+    (SELECT count(*) FROM alembic_version) AS revisions,
     coalesce(array_agg(sources.code), '{}') AS codes,
     coalesce(array_agg(sources.name), '{}') AS names,
     coalesce(array_agg(sources.table_name), '{}') AS tables
@@ -19,14 +20,27 @@ WHERE ctid <> (SELECT ctid FROM epoch ORDER BY epoch.epoch DESC, ctid LIMIT 1)
 -- name: new_epoch
 -- purpose: the row of the epoch where it is lost: no read model yet, and a number beyond all that are known
 -- index: change_log, primary key; view_refresh and index_follower are small
-INSERT INTO epoch (epoch)
-SELECT 1 + greatest(
-    (SELECT max(epoch) FROM change_log),
-    (SELECT max(epoch) FROM view_refresh),
-    (SELECT max(epoch) FROM index_follower),
-    0
+WITH begun AS (
+    INSERT INTO epoch (epoch)
+    SELECT 1 + greatest(
+        (SELECT max(epoch) FROM change_log),
+        (SELECT max(epoch) FROM view_refresh),
+        (SELECT max(epoch) FROM index_follower),
+        0
+    )
+    WHERE NOT EXISTS (SELECT FROM epoch)
+    RETURNING epoch
 )
-WHERE NOT EXISTS (SELECT FROM epoch)
+INSERT INTO change_log (epoch, at, items, terms, seconds)
+SELECT begun.epoch, now(), 0, '{*}', 0
+FROM begun
+
+-- name: revision
+-- purpose: the revision of the schema, where the row that says it is lost
+-- index: one row
+INSERT INTO alembic_version (version_num)
+SELECT $1::text
+WHERE NOT EXISTS (SELECT FROM alembic_version)
 
 -- name: strange_sources
 -- purpose: sources that no version of this program lists, and no content refers to by a key
