@@ -26,6 +26,7 @@ from pinakes.worker.loop import running as worker
 @pytest_asyncio.fixture
 async def kept(pool: Pool, settings: Settings, gallery: Gallery) -> AsyncIterator[Pool]:
     """A gallery with a read model that has caught up."""
+    await pool.execute("ALTER TABLE users ALTER COLUMN id RESTART WITH 1000")  # beyond those made with their numbers
     async with worker(settings), asyncio.timeout(60):
         while await pool.fetchval("SELECT policy IS NULL OR EXISTS (SELECT FROM dirty) FROM epoch"):  # noqa: ASYNC110
             await asyncio.sleep(0.02)

@@ -11,7 +11,7 @@ Extra indexes, constraints and triggers are somebody's own and no fault. Some 45
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -100,7 +100,7 @@ async def faults(connection: Connection) -> list[Fault]:
         if here is None:
             # A table that is not there has no rules, which is as it must be.
             if each.kind != "rules" and (each.parent, each.name) not in owed:
-                twice = await _twice(connection, each) if ("table", "", each.parent) in there else ""
+                twice = await _twice(connection, each, there.keys())
                 found.append(Fault(each, f"{each} is missing{twice}", _made(each, wanted)))
         elif here.definition != each.definition:
             found.append(Fault(each, f"{each} is not what it must be", _changed(each, here)))
@@ -109,18 +109,17 @@ async def faults(connection: Connection) -> list[Fault]:
     return found + await _behind(connection, {key[2] for key in there if key[0] == "table"})
 
 
-async def _twice(connection: Connection, each: Object) -> str:
+async def _twice(connection: Connection, each: Object, there: Collection[Key]) -> str:
     """Of a key that is missing: some rows it does not admit, and that somebody must merge before it can be made."""
     if each.kind != "constraint" or not each.definition.startswith(("UNIQUE (", "PRIMARY KEY (")):
         return ""
     columns = each.definition.partition("(")[2].partition(")")[0]
-    try:
-        rows = await connection.fetch(
-            f'SELECT ROW({columns})::text AS row FROM "{each.parent}"'  # noqa: S608 - of the description
-            f" GROUP BY {columns} HAVING count(*) > 1 ORDER BY {columns} LIMIT {SHOWN}"
-        )
-    except asyncpg.UndefinedColumnError:
-        return ""  # a fault of its own
+    if not all(("column", each.parent, name) in there for name in columns.split(", ")):
+        return ""  # which is a fault of its own
+    rows = await connection.fetch(
+        f'SELECT ROW({columns})::text AS row FROM "{each.parent}"'  # noqa: S608 - of the description
+        f" GROUP BY {columns} HAVING count(*) > 1 ORDER BY {columns} LIMIT {SHOWN}"
+    )
     return "".join(f"; twice there: ({columns})={row['row']}" for row in rows)
 
 
@@ -177,7 +176,10 @@ def _made(each: Object, wanted: tuple[Object, ...]) -> tuple[str, ...]:
                 return (f"CREATE TABLE IF NOT EXISTS {name} {text}",)
             return (f"CREATE TABLE IF NOT EXISTS {name} () {text}".strip(),) if not text else _partitioned(each, wanted)
         case "column":
-            return (_alter(each, f"ADD COLUMN IF NOT EXISTS {name} {text}"),)
+            # Rows that are there get the default, so that NOT NULL can follow; what they had only a backup has.
+            keys = ("default", each.parent, each.name)
+            default = "".join(f" DEFAULT {one.definition}" for one in wanted if one.key == keys)
+            return (_alter(each, f"ADD COLUMN IF NOT EXISTS {name} {text}{default}"),)
         case "not null":
             return (_alter(each, f"ALTER COLUMN {name} SET NOT NULL"),)
         case "identity":
