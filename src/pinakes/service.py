@@ -31,6 +31,7 @@ from pinakes.figures.recorder import Recorder
 from pinakes.memory import Memory
 from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.cursor import CursorCodec
+from pinakes.query.fieldset import REQUIRED
 from pinakes.query.formula import disj
 from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
 from pinakes.query.item import Item, Page
@@ -146,6 +147,8 @@ class ContentService:
             self.figures.record(_ANSWERS["bypass"], perf_counter() - began)
             assert isinstance(page, Page)
             return page
+        if query.fields is not None:  # an `Item` is made of the answer, and has these always
+            query = dataclasses.replace(query, fields=(*query.fields, *REQUIRED))
         return body.read((await self.answer(query)).entry.constant)
 
     async def answer(
@@ -372,6 +375,8 @@ def _meaning(query: GalleryQuery, vocabulary: Vocabulary, stamp: Stamp) -> Under
 
 
 def _reading(query: GalleryQuery, told: Page | Insight, stamp: Stamp, understood: Understood, trace: Trace) -> Reading:
+    if isinstance(told, Page):
+        told = dataclasses.replace(told, fields=query.fields)
     told = dataclasses.replace(
         told,
         query=query.q or None,

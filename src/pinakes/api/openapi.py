@@ -11,6 +11,7 @@ from typing import Any
 from pinakes import errors
 from pinakes.api.body import FORM
 from pinakes.api.parameters import Parameter
+from pinakes.query.fieldset import ALWAYS, LARGE
 from pinakes.query.sources import SOURCES
 from pinakes.store.content import Change, Draft
 
@@ -68,33 +69,47 @@ _CACHED = {
     "_cache_age_seconds": {"type": ["integer", "null"]},
 }
 
+_ITEM: dict[str, Any] = {
+    "source_type": SOURCE_TYPE["schema"],
+    "id": {"type": "integer"},
+    "external_id": _TEXT,
+    "title": _TEXT,
+    "content_type": _TEXT,
+    "content_data": _NULLABLE_TEXT,
+    "path_thumb": _NULLABLE_TEXT,
+    "path_thumbs_alt_res": _NULLABLE_OBJECT,
+    "prompt": _NULLABLE_TEXT,
+    "creator_id": {"type": "integer"},
+    "creator_username": _TEXT,
+    "item_metadata": _NULLABLE_OBJECT,
+    "is_private": {"type": "boolean"},
+    "quality_score": {"type": ["number", "null"]},
+    "created_at": _TIME,
+    "updated_at": _TIME,
+    "tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}},
+}
+_OMITTED: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "string", "enum": list(LARGE)},
+    "description": "Fields that are null here because their values are too large for a list.",
+}
+
 SCHEMAS: dict[str, Any] = {
     "Tag": _object({"id": {"type": "integer"}, "name": _TEXT, "category": _TEXT}),
     "Tags": _object(
         {"tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}}, "next_after": _NULLABLE_TEXT}
     ),
     "Item": _object(
-        {
-            "source_type": SOURCE_TYPE["schema"],
-            "id": {"type": "integer"},
-            "external_id": _TEXT,
-            "title": _TEXT,
-            "content_type": _TEXT,
-            "content_data": _NULLABLE_TEXT,
-            "path_thumb": _NULLABLE_TEXT,
-            "path_thumbs_alt_res": _NULLABLE_OBJECT,
-            "prompt": _NULLABLE_TEXT,
-            "creator_id": {"type": "integer"},
-            "creator_username": _TEXT,
-            "item_metadata": _NULLABLE_OBJECT,
-            "is_private": {"type": "boolean"},
-            "quality_score": {"type": ["number", "null"]},
-            "created_at": _TIME,
-            "updated_at": _TIME,
-            "tags": {"type": "array", "items": {"$ref": "#/components/schemas/Tag"}},
-        },
+        _ITEM,
+        omitted=_OMITTED,
         warnings={**_listed(_TEXT), "description": "What a write kept otherwise than it was sent; else absent."},
     ),
+    "ListedItem": {
+        "type": "object",
+        "properties": {**_ITEM, "omitted": _OMITTED},
+        "required": list(ALWAYS),
+        "description": "An item with the fields that were asked for.",
+    },
     "Pagination": _object(
         {
             "page": {"type": ["integer", "null"]},
@@ -110,7 +125,7 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Answer": _object(
         {
-            "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
+            "items": {"type": "array", "items": {"$ref": "#/components/schemas/ListedItem"}},
             "pagination": {"$ref": "#/components/schemas/Pagination"},
             **_CAME,
             **_CACHED,

@@ -15,6 +15,7 @@ from pinakes.engines.choice import ENGINE_NAMES
 from pinakes.engines.suggest import DEFAULT_LIMIT as DEFAULT_SUGGESTED
 from pinakes.engines.suggest import MAX_LIMIT as MAX_SUGGESTED
 from pinakes.query.aspect import DEFAULT_BUCKETS, DEFAULT_FACETS, HISTOGRAM_FIELDS, MAX_BUCKETS, MAX_FACETS
+from pinakes.query.fieldset import FIELDS, LIST_BYTES
 from pinakes.query.gallery_query import (
     CONTENT_SOURCE_TYPES,
     CREATOR_FILTERS,
@@ -141,6 +142,8 @@ SORTING: tuple[Parameter, ...] = (
     _choice("sort_order", "Direction of the order.", SORT_ORDERS, "desc"),
 )
 
+_FIELD_LIST = "^({0})(,({0}))*$".format("|".join(FIELDS))
+
 UNIFIED: tuple[Parameter, ...] = (
     _whole("page", "Page number. Not together with `cursor`.", MAX_PAGE, 1),
     _whole("page_size", "Items on a page.", MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE),
@@ -150,6 +153,15 @@ UNIFIED: tuple[Parameter, ...] = (
         values.text,
         "a cursor from an earlier answer",
         {"type": "string"},
+    ),
+    Parameter(
+        "fields",
+        "Fields of an item to show, separated by commas; `source_type` and `id` always are. Not given: all of them, "
+        f"without values of more than {LIST_BYTES:,} bytes.",
+        values.field_names,
+        list(FIELDS),
+        {"type": "string", "pattern": _FIELD_LIST, "examples": ["title,tags,content_data"]},
+        repeatable=True,
     ),
     *SORTING,
     *FILTERS,

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -133,6 +134,7 @@ class QueryParser:
             sort_order=given.one("sort_order", "desc"),
             page=given.one("page", 1),
             page_size=page_size,
+            fields=tuple(chain.from_iterable(given.many("fields"))) or None,
             cursor=given.one("cursor"),
             viewer=viewer,
         )

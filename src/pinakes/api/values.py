@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from math import isfinite
 
+from pinakes.query.fieldset import FIELDS
 from pinakes.store.moment import ALLOWED, parse_moment
 
 MAX_INTEGER = 2**31 - 1
@@ -72,6 +73,15 @@ def moment(given: str) -> datetime:
     if _LOST_PLUS.fullmatch(given):
         raise Hint("A + in a query string means a space; write %2B before the time zone, or use Z.")
     return parse_moment(given)
+
+
+def field_names(given: str) -> tuple[str, ...]:
+    """Names of fields of an item, separated by commas."""
+    names = tuple(name.strip() for name in given.split(","))
+    for name in names:
+        if name not in FIELDS:
+            raise ValueError(name)
+    return names
 
 
 def tag_name(given: str) -> str:

@@ -50,8 +50,13 @@ def tag(shown: Tag) -> dict[str, Any]:
     return {"id": shown.id, "name": shown.name, "category": shown.category}
 
 
-def item(shown: Item) -> dict[str, Any]:
-    """An item as it stands in answers: every column of the read model, external id and tags."""
+def item(shown: Item, fields: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """An item as it stands in answers: all of its fields, or those in `fields`, and what was too large, if anything."""
+    told = _every_field(shown) if fields is None else {n: v for n, v in _every_field(shown).items() if n in fields}
+    return {**told, "omitted": shown.omitted} if shown.omitted else told
+
+
+def _every_field(shown: Item) -> dict[str, Any]:
     return {
         "source_type": _SOURCE_NAME[shown.source],
         "id": shown.id,
@@ -92,7 +97,7 @@ def write(
 
 def _page(page: Page) -> dict[str, Any]:
     said: dict[str, Any] = {
-        "items": [item(one) for one in page.items],
+        "items": [item(one, page.fields) for one in page.items],
         "pagination": {name: getattr(page, name) for name in _PAGINATION},
     }
     return said if page.facets is None else {**said, "facets": page.facets}
@@ -117,7 +122,8 @@ def read(constant: bytes) -> Page:
 def item_of(told: dict[str, Any]) -> Item:
     """The item that an answer tells so."""
     told["source"] = SOURCE_BY_NAME[told.pop("source_type")].code
-    told["tags"] = tuple(Tag(**one) for one in told["tags"])
+    told["tags"] = tuple(Tag(**one) for one in told.get("tags", ()))
+    told["omitted"] = tuple(told.get("omitted", ()))
     for moment in ("created_at", "updated_at"):
         told[moment] = datetime.fromisoformat(told[moment])
     return Item(**told)

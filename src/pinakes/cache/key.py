@@ -24,7 +24,7 @@ from pinakes.query.aspect import Aspect
 from pinakes.query.formula import And, Formula, Or, Phrase, Term, leaves
 from pinakes.query.gallery_query import GalleryQuery
 
-BODY_FORMAT = 2
+BODY_FORMAT = 3
 """Raised whenever the bytes of a body change for the same page."""
 
 NAMES = "names"
@@ -114,6 +114,7 @@ def ask(
         f"{place}",
         f"size:{query.page_size}",
         f"query:{query.q!r}",
+        *(() if query.fields is None else (f"fields:{' '.join(query.fields)}",)),
         *(() if aspect is None else (f"aspect:{aspect!r}",)),
         *(f"warning:{warning!r}" for warning in warnings),
     )

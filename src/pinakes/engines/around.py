@@ -9,6 +9,7 @@ from pinakes.engines.overlap import SQL, Hits, hits, read_model_hits
 from pinakes.engines.selection import Hydrate
 from pinakes.errors import NotFound
 from pinakes.query.cursor import Cursor
+from pinakes.query.fieldset import SHORT
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Item
@@ -50,7 +51,7 @@ async def around(
     Raises:
         NotFound: there is no such item, the viewer may not see it, or the search does not find it.
     """
-    item = await content.read(connection, source, item_id, query.viewer)
+    item = await content.read(connection, source, item_id, query.viewer, SHORT)
     return await among_rows(connection, query, formula, item, hits=hits, read=content.hydrate)
 
 
@@ -68,7 +69,7 @@ async def stored_item(connection: Connection, source: Source, item_id: int, view
     Raises:
         NotFound: there is none, or `viewer` may not see it.
     """
-    found = await hydrate(connection, [(source.code, item_id)])
+    found = await hydrate(connection, [(source.code, item_id)], SHORT)
     if not found or (found[0].is_private and found[0].creator_id != viewer):
         raise NotFound(f"There is no {source.name} item {item_id}.")
     return found[0]
@@ -109,7 +110,7 @@ async def among_rows(
     if not row["found"]:
         raise not_found_by_search(item)
     beside = [tuple(key) for key in (row["previous"], row["next"]) if key is not None]
-    found = {each.key: each for each in await read(connection, [(int(s), int(i)) for s, i in beside])}
+    found = {each.key: each for each in await read(connection, [(int(s), int(i)) for s, i in beside], SHORT)}
 
     def shown(key: list[int] | None) -> Item | None:
         return None if key is None else found.get((key[1], key[0]))

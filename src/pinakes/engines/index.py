@@ -26,6 +26,7 @@ from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady
 from pinakes.index.reader import IndexReader, RequestSource, State
 from pinakes.query.cursor import Cursor, CursorCodec
+from pinakes.query.fieldset import Rules
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Item, Page
@@ -196,8 +197,8 @@ class IndexEngine:
             keys = keys[max(start - first, 0) : max(start + size - first, 0)]
         selection = Selection(keys, start + size < found.total, start > 0, found.total, "exact")
 
-        async def read(connection: Connection, wanted: Sequence[tuple[int, int]]) -> list[Item]:
-            return await hydrate(connection, wanted) if items is None else items
+        async def read(connection: Connection, wanted: Sequence[tuple[int, int]], rules: Rules) -> list[Item]:
+            return await hydrate(connection, wanted, rules) if items is None else items
 
         state = asked.state
         return await finish(

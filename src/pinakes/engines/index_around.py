@@ -10,6 +10,7 @@ from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_page import read_keys
 from pinakes.engines.overlap import SQL
 from pinakes.index.reader import RequestSource, State
+from pinakes.query.fieldset import SHORT
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.order import sort_value
@@ -50,6 +51,6 @@ async def around(
     keys = [(code, number) for code, number, _ in await read_keys(connection, query, list(found.docs))]
     at = keys.index((item.source, item.id))
     beside = [keys[at - 1] if at else None, keys[at + 1] if at + 1 < len(keys) else None]
-    rows = {each.key: each for each in await hydrate(connection, [key for key in beside if key is not None])}
+    rows = {each.key: each for each in await hydrate(connection, [key for key in beside if key is not None], SHORT)}
     previous, following = (None if key is None else rows.get((key[1], key[0])) for key in beside)
     return Neighbours(previous, item, following, found.first + at + 1, len(hits))

@@ -19,9 +19,11 @@ from pinakes.bitmap.terms import sort_key, tie_key
 from pinakes.bitmap.window import Window, Windows
 from pinakes.index.reader import RequestSource
 from pinakes.query.cursor import Cursor
+from pinakes.query.fieldset import COMPLETE, Rules, rules
 from pinakes.query.gallery_query import GalleryQuery, SortField, SortOrder
 from pinakes.query.item import Item, Tag
 from pinakes.query.order import SortValue
+from pinakes.store.large import large_columns
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.view.definition import COLUMNS
@@ -29,10 +31,9 @@ from pinakes.view.epoch import with_at
 
 _SQL = with_at(load("rows", "pinakes.index.sql"))
 _SHOWN = tuple(column for column in COLUMNS if column not in {"source_type", "tags"})
-_FIELDS = ("source", *_SHOWN, "tags")
+_FIELDS = ("source", *_SHOWN, "omitted", "tags")
 _NAME = attrgetter("name")
-_COLUMNS = ", ".join("stored." + column for column in _SHOWN)
-_NOTHING = ", ".join("NULL AS " + column for column in _SHOWN)
+_NOTHING = ", ".join("NULL AS " + column for column in (*_SHOWN, "omitted"))
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Found:
 
 async def read_page(connection: Connection, query: GalleryQuery, docs: list[int], skip: int) -> list[Item]:
     """The items of a page out of the window `docs`, in order. One statement for the rows and all their tags."""
-    sql = statement("page", query.sort_field, query.sort_order)
+    sql = statement("page", query.sort_field, query.sort_order, rules(query.fields))
     rows = await connection.fetch(sql, docs, skip, query.page_size)
     if not rows:
         return []
@@ -64,6 +65,7 @@ def items_of(rows: Sequence[Any], tags: Mapping[int, Tag]) -> list[Item]:
         shown = [tag for tag in map(tags.get, values["tags"]) if tag is not None]
         shown.sort(key=_NAME)
         values["tags"] = tuple(shown)
+        values["omitted"] = tuple(values["omitted"] or ())
         items.append(Item(**values))
     return items
 
@@ -74,11 +76,18 @@ async def read_keys(connection: Connection, query: GalleryQuery, docs: list[int]
     return [(row["source"], row["id"], row["key"]) for row in rows]
 
 
+def _columns(large: Rules) -> str:
+    """The columns of an item; `$3` of the statements is the number of items on the page."""
+    limited = large_columns("stored", large, "$3")
+    columns = [f"{limited[name]} AS {name}" if name in limited else f"stored.{name}" for name in _SHOWN]
+    return ", ".join((*columns, f"{limited['omitted']} AS omitted"))
+
+
 @cache
-def statement(name: str, field: SortField, order: SortOrder) -> str:
+def statement(name: str, field: SortField, order: SortOrder, large: Rules = COMPLETE) -> str:
     """The statement `name` of `rows.sql` in this order; all of it comes from closed lists."""
     way = "ASC" if order == "asc" else "DESC"
-    sql = _SQL[name].replace("{columns}", _COLUMNS).replace("{nothing}", _NOTHING)
+    sql = _SQL[name].replace("{columns}", _columns(large)).replace("{nothing}", _NOTHING)
     return sql.replace("{field}", field).replace("{way}", way)
 
 

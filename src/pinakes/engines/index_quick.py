@@ -26,6 +26,7 @@ from pinakes.engines.trace import Trace
 from pinakes.errors import ReadModelNotReady, StatementTimeout
 from pinakes.index.reader import RequestSource, State
 from pinakes.query.cursor import Cursor
+from pinakes.query.fieldset import Rules, rules
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Item, Page
@@ -98,7 +99,7 @@ class QuickIndex:
                     return None
                 docs, first = placed
                 skip = 0
-            sql = statement("page_now", query.sort_field, query.sort_order)
+            sql = statement("page_now", query.sort_field, query.sort_order, rules(query.fields))
             moment, *rows = await connection.fetch(sql, docs, skip, query.page_size, timeout=timeout_s)
         except TimeoutError as error:
             raise StatementTimeout from error
@@ -135,7 +136,7 @@ class QuickIndex:
         ]
         selection = Selection(keys, first + query.page_size < total, first > 0, total, "exact")
 
-        async def read(_connection: Connection, _wanted: Sequence[tuple[int, int]]) -> list[Item]:
+        async def read(_connection: Connection, _wanted: Sequence[tuple[int, int]], _rules: Rules) -> list[Item]:
             return items
 
         return await finish(

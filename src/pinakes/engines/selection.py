@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from pinakes.query.cursor import Cursor, CursorCodec, Side
+from pinakes.query.fieldset import Rules, rules
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.query.item import Item, Page, TotalKind
@@ -19,7 +20,7 @@ from pinakes.query.order import SortValue
 from pinakes.store.content import hydrate
 from pinakes.store.pool import Connection
 
-Hydrate: TypeAlias = Callable[[Connection, Sequence[tuple[int, int]]], Awaitable[list[Item]]]
+Hydrate: TypeAlias = Callable[[Connection, Sequence[tuple[int, int]], Rules], Awaitable[list[Item]]]
 """Keys (source, id) -> their items in that order; from wherever the engine selected them."""
 
 
@@ -63,7 +64,7 @@ async def finish(
         return codec.encode(Cursor(side, value, item_id, source), formula, query.sort_field, query.sort_order)
 
     return Page(
-        items=tuple(await read(connection, [(source, item_id) for source, item_id, _ in keys])),
+        items=tuple(await read(connection, [(source, item_id) for source, item_id, _ in keys], rules(query.fields))),
         total_count=selection.total,
         total_kind=selection.total_kind,
         page=None if query.cursor else query.page,

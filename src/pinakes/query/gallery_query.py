@@ -17,6 +17,8 @@ Semantics that are easy to get wrong, and are tested by name:
   both quality bounds are inclusive. An item without a score is in no quality range.
 * `q` is a text of the search box (`pinakes.query.language`) and combines with the rest by And. It is
   kept as canonical text; an order it names replaces `sort_field` and `sort_order`.
+* `fields`: the fields of an item that are shown; None is all of them, without large values
+  (`pinakes.query.fieldset`).
 * `descendants`: whether a tag also finds what is tagged with one below it in the hierarchy; None
   means yes for tags named in `q` and no for the other parameters.
 """
@@ -30,6 +32,7 @@ from typing import Literal, TypeAlias, get_args
 
 from pinakes.errors import InvalidParameter
 from pinakes.query import formula as f
+from pinakes.query.fieldset import normal
 from pinakes.query.formula import Formula, Range, Term
 from pinakes.query.language import meaning
 from pinakes.query.language.parser import parse
@@ -91,6 +94,7 @@ class GalleryQuery:
     sort_order: SortOrder = "desc"
     page: int = 1
     page_size: int = DEFAULT_PAGE_SIZE
+    fields: tuple[str, ...] | None = None
     cursor: str | None = None
     viewer: int | None = None
 
@@ -102,6 +106,7 @@ class GalleryQuery:
             _one_of("content_source_types", chosen, CONTENT_SOURCE_TYPES)
         _within("page", self.page, 1, MAX_PAGE)
         _within("page_size", self.page_size, 1, MAX_PAGE_SIZE)
+        object.__setattr__(self, "fields", normal(self.fields))
         if self.q:
             question = self.question
             object.__setattr__(self, "q", str(question))

@@ -1,7 +1,7 @@
 """Items and pages: what a gallery holds and what a question is answered with.
 
-`Item` has every column of the read model plus `external_id`. Rows are at most a few kilobytes and
-a page at most `MAX_PAGE_SIZE` of them.
+`Item` has every column of the read model plus `external_id`. A page is at most
+`MAX_PAGE_SIZE` items; `pinakes.query.fieldset` bounds how large they are there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ class Tag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One item of a gallery. `source` is the source's code, `tags` are ordered by name."""
+    """One item of a gallery. `source` is the source's code, `tags` are ordered by name.
+
+    `omitted` names fields that are None here because their values are too large for a list.
+    """
 
     source: int
     id: int
@@ -44,6 +47,7 @@ class Item:
     created_at: datetime
     updated_at: datetime
     tags: tuple[Tag, ...] = ()
+    omitted: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[int, int]:
@@ -55,7 +59,8 @@ class Item:
 class Page:
     """One page of an answer. `page` is None when a cursor was followed; `query` is `q` as it was understood.
 
-    `facets` is what an answer about facets says, where they were asked for beside the page.
+    `facets` is what an answer about facets says, where they were asked for beside the page. `fields` names the
+    fields of an item that are shown; None stands for all.
     """
 
     items: tuple[Item, ...]
@@ -71,6 +76,7 @@ class Page:
     as_of: datetime
     epoch: int | None = None
     query: str | None = None
+    fields: tuple[str, ...] | None = None
     facets: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = field(default=())
 

@@ -11,7 +11,7 @@ these rules:
   All writers that keep this order never wait for each other in a circle.
 * `updated_at` only grows, even where clocks do not, so it names a version of the item.
 
-An item's text is a few kilobytes and its tags 1,000 at most.
+`pinakes.store.limits` says how large an item may be; `hydrate` reads large values only as far as it is told.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ import orjson
 from asyncpg import exceptions as pg
 
 from pinakes.errors import Conflict, Forbidden, InvalidContent, NotFound, StaleVersion, StoreError
+from pinakes.query.fieldset import COMPLETE, Rules
 from pinakes.query.item import Item, Tag
 from pinakes.query.sources import SOURCE_BY_CODE, SOURCES, Source
 from pinakes.store import aliases, tags
 from pinakes.store.draft import Author, Change, Draft
+from pinakes.store.large import with_large
 from pinakes.store.limits import MAX_TAGS
 from pinakes.store.pool import Connection, translate_errors
 from pinakes.store.queries import for_source, load
@@ -40,19 +42,24 @@ __all__ = ["Author", "Change", "Draft", "create", "delete", "etag", "hydrate", "
 _MAX_ID = 2**63 - 1
 
 
-async def hydrate(conn: Connection, keys: Sequence[tuple[int, int]]) -> list[Item]:
-    """The items behind `keys` (source code, id), in that order; a key without an item is left out."""
+async def hydrate(conn: Connection, keys: Sequence[tuple[int, int]], rules: Rules = COMPLETE) -> list[Item]:
+    """The items behind `keys` (source code, id), in that order; a key without an item is left out.
+
+    `rules` say which large values are read.
+    """
     if not keys:
         return []
     wanted = tuple(sorted({source for source, _ in keys} & SOURCE_BY_CODE.keys()))
-    rows = await conn.fetch(_hydrate_sql(wanted), [source for source, _ in keys], [item_id for _, item_id in keys])
+    rows = await conn.fetch(
+        _hydrate_sql(wanted, rules), [source for source, _ in keys], [item_id for _, item_id in keys]
+    )
     return [_item(row) for row in sorted(rows, key=itemgetter("place"))]
 
 
 @cache
-def _hydrate_sql(sources: tuple[int, ...]) -> str:
+def _hydrate_sql(sources: tuple[int, ...], rules: Rules) -> str:
     """One branch for each source asked for."""
-    branch = load("content")["hydrate"]
+    branch = with_large(load("content")["hydrate"], "item", rules, "cardinality($2::bigint[])")
     branches = (for_source(branch, SOURCE_BY_CODE[code]) for code in sources or [SOURCES[0].code])
     return "\nUNION ALL\n".join(branches)
 
@@ -77,6 +84,7 @@ def _item(row: Any) -> Item:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         tags=tuple(Tag(tag_id, name, category) for tag_id, name, category in tagged),
+        omitted=tuple(row["omitted"] or ()),
     )
 
 
@@ -85,13 +93,13 @@ def etag(item: Item) -> str:
     return f'"{blake2b(orjson.dumps(item), digest_size=12).hexdigest()}"'
 
 
-async def read(conn: Connection, source: Source, item_id: int, viewer: int | None) -> Item:
-    """One item.
+async def read(conn: Connection, source: Source, item_id: int, viewer: int | None, rules: Rules = COMPLETE) -> Item:
+    """One item; `rules` say which large values are read.
 
     Raises:
         NotFound: there is none, or `viewer` may not see it.
     """
-    item = await _find(conn, source, item_id)
+    item = await _find(conn, source, item_id, rules)
     if item.is_private and item.creator_id != viewer:
         raise _not_found(source, item_id)
     return item
@@ -175,8 +183,8 @@ def _sql(name: str, source: Source) -> str:
     return for_source(load("content")[name], source)
 
 
-async def _find(conn: Connection, source: Source, item_id: int) -> Item:
-    found = await hydrate(conn, [(source.code, item_id)]) if abs(item_id) <= _MAX_ID else []
+async def _find(conn: Connection, source: Source, item_id: int, rules: Rules = COMPLETE) -> Item:
+    found = await hydrate(conn, [(source.code, item_id)], rules) if abs(item_id) <= _MAX_ID else []
     if not found:
         raise _not_found(source, item_id)
     return found[0]

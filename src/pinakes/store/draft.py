@@ -90,7 +90,7 @@ ContentType: TypeAlias = Annotated[Text, Field(pattern=r"^[a-z0-9][a-z0-9_.+/-]{
 ContentData: TypeAlias = Annotated[str, AfterValidator(repair.data), Field(max_length=1_000_000)]
 Path: TypeAlias = Annotated[str, AfterValidator(repair.path), Field(max_length=2000)]
 Prompt: TypeAlias = Annotated[str, AfterValidator(repair.text), Field(max_length=20_000)]
-Object: TypeAlias = Annotated[dict[str, Any], AfterValidator(stored_json.checked)]
+Object: TypeAlias = Annotated[dict[str, Any], AfterValidator(stored_json.checked_object)]
 Score: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 UserId: TypeAlias = Annotated[int, Field(ge=1, le=MAX_ID)]
 Moment: TypeAlias = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_bounded_moment)]

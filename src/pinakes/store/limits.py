@@ -10,3 +10,5 @@ MAX_TAGS = 1000
 MAX_TITLE = 2000
 MAX_TITLE_BYTES = 2600
 MAX_JSON_DEPTH = 100
+MAX_JSON_BYTES = 1_000_000
+"""Of `item_metadata` and of `path_thumbs_alt_res`, each, as JSON text without spaces."""

@@ -13,8 +13,10 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+import orjson
+
 from pinakes.query import repair
-from pinakes.store.limits import MAX_JSON_DEPTH
+from pinakes.store.limits import MAX_JSON_BYTES, MAX_JSON_DEPTH
 
 LEAST, MOST = -(2**63), 2**63 - 1
 
@@ -59,6 +61,18 @@ def checked(value: Any, depth: int = 0) -> Any:
             return value
         case _:
             raise ValueError("must hold JSON values only")
+
+
+def checked_object(value: dict[str, Any]) -> dict[str, Any]:
+    """The object `value`, repaired.
+
+    Raises:
+        ValueError: it cannot be kept, or is too large; the message continues the name of a field.
+    """
+    kept: dict[str, Any] = checked(value)
+    if len(orjson.dumps(kept)) > MAX_JSON_BYTES:
+        raise ValueError(f"must be at most {MAX_JSON_BYTES:,} bytes as JSON")
+    return kept
 
 
 def _key(key: Any) -> str:

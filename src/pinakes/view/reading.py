@@ -8,10 +8,13 @@ snapshot, and `hold` compares it with the one it now keeps until the transaction
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from pinakes.errors import ReadModelNotReady
+from pinakes.query.fieldset import COMPLETE, Rules
 from pinakes.query.item import Item, Tag
 from pinakes.settings import Settings
+from pinakes.store.large import with_large
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.standing import sole_row
@@ -70,20 +73,20 @@ def warning(settings: Settings, state: Epoch) -> str | None:
     )
 
 
-async def hydrate(connection: Connection, keys: Sequence[tuple[int, int]]) -> list[Item]:
+async def hydrate(connection: Connection, keys: Sequence[tuple[int, int]], rules: Rules = COMPLETE) -> list[Item]:
     """The items behind `keys` (source code, id) as the read model shows them, in that order.
 
     From the read model, not from the base tables: an item that became private a moment ago must
-    not be shown with its new contents because its old version was public.
+    not be shown with its new contents because its old version was public. `rules` say which large values are read.
     """
     if not keys:
         return []
-    sql = load("reading", "pinakes.view.sql")["hydrate"]
-    rows = await connection.fetch(sql, [source for source, _ in keys], [item_id for _, item_id in keys])
+    rows = await connection.fetch(_hydrate_sql(rules), [source for source, _ in keys], [item_id for _, item_id in keys])
     return [
         Item(
             source=row["source_type"],
             **{column: row[column] for column in _SHOWN},
+            omitted=tuple(row["omitted"] or ()),
             tags=tuple(
                 Tag(*tag)
                 for tag in zip(row["tag_ids"] or (), row["tag_names"] or (), row["tag_categories"] or (), strict=True)
@@ -91,3 +94,8 @@ async def hydrate(connection: Connection, keys: Sequence[tuple[int, int]]) -> li
         )
         for row in rows
     ]
+
+
+@cache
+def _hydrate_sql(rules: Rules) -> str:
+    return with_large(load("reading", "pinakes.view.sql")["hydrate"], "stored", rules, "cardinality($2::bigint[])")

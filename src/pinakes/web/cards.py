@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from pinakes.query.fieldset import REQUIRED
 from pinakes.query.item import Item
 from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.web import art
 
 UNTITLED = "Untitled"
+
+FIELDS = (*REQUIRED, "path_thumb", "is_private", "quality_score", "tags")
+"""What an item must be read with to be shown as a card."""
 
 
 @dataclass(frozen=True, slots=True)

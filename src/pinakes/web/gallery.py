@@ -26,7 +26,7 @@ from pinakes.query.sources import SOURCES
 from pinakes.web import facets
 from pinakes.web import page as pages
 from pinakes.web.address import Address
-from pinakes.web.cards import card
+from pinakes.web.cards import FIELDS, card
 from pinakes.web.chips import chips
 from pinakes.web.look import CHOICES, look_of
 from pinakes.web.pager import pager
@@ -105,7 +105,7 @@ def asked(request: Request, address: Address) -> GalleryQuery:
 async def find(request: Request, query: GalleryQuery) -> Found:
     """The page that `query` asks for, from the cache or not."""
     began = perf_counter()
-    answer = await state_of(request).service.answer(query)
+    answer = await state_of(request).service.answer(dataclasses.replace(query, fields=FIELDS))
     took_s = perf_counter() - began
     return Found(body.read(answer.entry.constant), answer, took_s)
 

@@ -26,7 +26,7 @@ from pinakes.store.pool import Connection, snapshot
 from pinakes.store.vocabulary import resolve
 from pinakes.web import page as pages
 from pinakes.web.address import Address
-from pinakes.web.cards import card
+from pinakes.web.cards import FIELDS, card
 from pinakes.web.session import visitor_of
 
 LISTED = 120
@@ -83,7 +83,7 @@ async def one(request: Request) -> Response:
         tag = await tags.read(connection, tag_id, viewer)
         counts = await state.service.overlap.of(connection, visible_to(viewer), [tag_id])
         pairs = await _visible_pairs(connection, viewer)
-    query = GalleryQuery(tags_all=(tag_id,), sort_field="quality_score", page_size=SHOWN, viewer=viewer)
+    query = GalleryQuery(tags_all=(tag_id,), sort_field="quality_score", page_size=SHOWN, fields=FIELDS, viewer=viewer)
     best = await state.service.get_unified_content_paginated(query)
     related = await _related(request, tag_id)
     return pages.render(

@@ -5,7 +5,7 @@
     title          text, at most 2,000 characters, 2,600 bytes      required
     tags           list of names, 1-255, at most 1,000
     content_type, prompt, content_data, path_thumb                  texts; all but content_type may be null
-    path_thumbs_alt_res, item_metadata                              objects or null
+    path_thumbs_alt_res, item_metadata                              objects of at most 1 MB, or null
     creator        username or null, which means the user `unknown`
     is_private     true or false
     quality_score  finite number or null
@@ -233,7 +233,7 @@ def _object(key: str, value: Any, repaired: list[str]) -> str:
     if type(value) is not dict:
         raise ValueError(f"{key} must be null or an object")
     try:
-        kept = stored_json.checked(value)
+        kept = stored_json.checked_object(value)
     except ValueError as error:
         raise ValueError(f"{key} {error}") from None
     _note(key, value, kept, repaired)
