@@ -56,7 +56,7 @@ INSERT INTO tags (name)
 SELECT given.name
 FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place)
 ORDER BY pinakes_name_key(given.name) COLLATE "C", given.place
-ON CONFLICT (key) DO NOTHING
+ON CONFLICT DO NOTHING
 
 -- name: carried
 -- purpose: true where an item of one source that the viewer may see carries the tag; else null
