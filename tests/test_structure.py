@@ -105,7 +105,7 @@ SQL_TEXT = re.compile(
     r"|(CREATE|ALTER|DROP)\s+(TABLE|INDEX|DATABASE|ROLE|USER|FUNCTION|TRIGGER|EXTENSION)\s)"
 )
 
-MAX_LINES = 400
+MAX_LINES = 500
 
 
 def _sources() -> list[Path]:

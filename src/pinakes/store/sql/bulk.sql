@@ -150,7 +150,7 @@ FROM given
 WHERE NOT EXISTS (SELECT FROM tags WHERE tags.key = given.key)
   AND NOT EXISTS (SELECT FROM tag_aliases AS alias WHERE alias.key = given.key)
 ORDER BY given.key, given.place
-ON CONFLICT (key) DO NOTHING
+ON CONFLICT DO NOTHING
 
 -- name: tags
 -- purpose: the numbers of tags known by name or alias, in any spelling; a name that is both is the tag's

@@ -36,7 +36,7 @@ INSERT INTO tags (name, category)
 SELECT given.name, given.category
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (name, category, place)
 ORDER BY pinakes_name_key(given.name) COLLATE "C", given.place
-ON CONFLICT (key) DO NOTHING
+ON CONFLICT DO NOTHING
 
 -- name: delete_tag
 -- purpose: a tag that no item carries; its aliases and places in the hierarchy go with it
