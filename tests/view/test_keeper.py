@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from pinakes.settings import Settings
+from pinakes.store.bulk_seal import try_lock, unlock
 from pinakes.store.pool import Connection, Pool
 from pinakes.view.actions import change_policy, rebuild, refresh_now
 from pinakes.view.build import build
@@ -289,3 +290,50 @@ async def test_housekeeping_shortens_a_queue_that_was_long(
     now += 60
     await keeper.step(connection)
     assert await connection.fetchval(QUEUE_PAGES) < 5
+
+
+async def test_no_epoch_and_no_build_is_made_for_nothing_while_a_bulk_load_goes_on(
+    settings: Settings, connection: Connection, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One epoch shows the backlog, then the keeper waits; at the end of the load everything is built once."""
+    monkeypatch.setattr("pinakes.view.keeper.REBUILD_ROWS", 50)
+    keeper = keeper_of(settings, epoch_batch=10)
+    await keeper.prepare(connection)
+    incarnation = (await read_epoch(connection)).incarnation
+    builds = "SELECT count(*) FROM view_refresh WHERE kind = 'build'"
+    before = await pool.fetchval(builds)
+    async with pool.acquire() as loader:
+        assert await try_lock(loader)
+        for _ in range(3):
+            await loader.execute(
+                "INSERT INTO content_items (title, creator_id) SELECT 'n', 1 FROM generate_series(1, 200)"
+            )
+            await keeper.step(connection)
+        epoch = await epoch_of(connection)
+        assert await keeper.step(connection) > 0
+        assert await epoch_of(connection) == epoch
+        assert (await read_epoch(connection)).incarnation == incarnation
+        await unlock(loader)
+    await keeper.step(connection)
+    assert (await read_epoch(connection)).next_doc == 600
+    assert await pool.fetchval(builds) == before + 1
+    assert await differences(connection) == []
+
+
+@pytest.mark.parametrize("policy", ["periodic", "event"])
+async def test_no_refresh_is_made_while_a_bulk_load_goes_on(
+    settings: Settings, connection: Connection, pool: Pool, policy: Policy
+) -> None:
+    keeper = keeper_of(settings, view_policy=policy, refresh_interval_seconds=1)
+    await keeper.prepare(connection)
+    await connection.execute("UPDATE view_refresh SET started_at = now() - interval '1 hour'")
+    await connection.execute(INSERT)
+    await connection.execute("UPDATE dirty SET at = now() - interval '1 hour'")
+    before = await epoch_of(connection)
+    async with pool.acquire() as loader:
+        assert await try_lock(loader)
+        await keeper.step(connection)
+        assert await epoch_of(connection) == before
+        await unlock(loader)
+    await keeper.step(connection)
+    assert await epoch_of(connection) == before + 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,7 @@ from pinakes.cli.common import connection_options, run_async
 from pinakes.embedded import connected
 from pinakes.errors import ImportIncomplete
 from pinakes.settings import Settings
-from pinakes.store.bulk import Mode
+from pinakes.store.bulk import BulkLoad, Mode
 from pinakes.store.fitness import Access
 from pinakes.store.migrate import migrate, require_head
 from pinakes.store.pool import open_pool
@@ -79,19 +79,30 @@ async def _import(
             try:
                 await require_head(pool, Access.OWN)
                 refused, stored = 0, 0
-                for path in files:
-                    task = bar.add_task(path.name, total=None, rate="")
-                    watch = Watch(status=say, advance=_advance(bar, task))
-                    report = await import_file(
-                        pool, path, bulk=bulk, rejects=rejects, from_start=from_start, watch=watch
-                    )
-                    bar.remove_task(task)
-                    click.echo(_json(report) if as_json else _told(report))
-                    refused += report.counts.rejected
-                    stored += _stored(report)
+                async with AsyncExitStack() as stack:
+                    # Several files are one load: what is taken off the tables comes back once, at its end.
+                    shared = BulkLoad(pool, expected=0, mode=bulk, on_status=say) if len(files) > 1 else None
+                    if shared is not None:
+                        await stack.enter_async_context(shared)
+                    for place, path in enumerate(files):
+                        task = bar.add_task(path.name, total=None, rate="")
+                        report = await import_file(
+                            pool, path, bulk=bulk, rejects=rejects, from_start=from_start,
+                            watch=Watch(status=say, advance=_advance(bar, task)),
+                            load=shared, bytes_after=_bytes(files[place + 1 :]),
+                        )  # fmt: skip
+                        bar.remove_task(task)
+                        click.echo(_json(report) if as_json else _told(report))
+                        refused += report.counts.rejected
+                        stored += _stored(report)
                 _judge(refused, stored)
             finally:
                 await pool.close()
+
+
+def _bytes(files: Iterable[Path]) -> int:
+    """The bytes of those that are files; nobody knows how much comes out of a pipe."""
+    return sum(path.stat().st_size for path in files if path.is_file())
 
 
 def _judge(refused: int, stored: int) -> None:

@@ -17,7 +17,8 @@ an item incrementally (two foreign keys checked for every tagging, the words' in
 kept up) and 176 µs in bulk, 90 of them for building and checking afterwards, which existing items
 cost again. So bulk pays from about one new item for nine existing. In mode "auto" a source goes bulk
 when at least `BULK_FROM` items are expected and they are at least a quarter of those it has, because
-writers wait while indexes are built. What is dropped, and how it comes back even after a kill: `bulk_seal`.
+writers wait while indexes are built. Whoever learns while loading that more is to come than was thought says so
+(`expect`), and a source goes bulk then. What is dropped, and how it comes back even after a kill: `bulk_seal`.
 """
 
 from __future__ import annotations
@@ -144,6 +145,14 @@ class BulkLoad:
             elif self._guard is None:
                 # An earlier load's leftovers would make every query of this one slow.
                 await seal_unfinished(self.pool, self._status)
+
+    def expect(self, items: int) -> bool:
+        """So many new items are still to come; whether a source that is loaded incrementally has to be asked anew."""
+        again = items > self._expected and bool(self._prepared - self.bulk) and self._mode == "auto"
+        self._expected = items
+        if again:
+            self._prepared &= self.bulk
+        return again
 
     async def _wants_bulk(self, source: Source) -> bool:
         if self._mode == "always":

@@ -193,6 +193,11 @@ async def try_lock(connection: Connection) -> bool:
     return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK))
 
 
+async def is_loading(connection: Connection) -> bool:
+    """Whether a bulk load is going on in this database, or one is being finished."""
+    return bool(await connection.fetchval(load("bulk")["loading"], LOCK))
+
+
 async def unlock(connection: Connection) -> None:
     """Gives `LOCK` back; a lost connection has already."""
     if not is_lost(connection):

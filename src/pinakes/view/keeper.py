@@ -11,6 +11,9 @@ keepers may run, and when one dies the next step of another goes on. Two never w
 | periodic | something is dirty and the last refresh began `refresh-interval-seconds` ago |
 | event | something is dirty and `debounce.due_at` has come |
 
+While a bulk load is going on, nothing is done that its end would make worthless: what waits then is taken
+at once, by a build where that is quicker. Until then answers come from the tables.
+
 Where nothing is dirty the epoch row is touched every second: the read model is right as of then.
 """
 
@@ -22,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pinakes.settings import Settings
+from pinakes.store.bulk_seal import is_loading
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.standing import sole_row
@@ -39,7 +43,7 @@ HEARTBEAT_S = 1.0
 HOUSEKEEPING_S = 10.0
 # From here on recomputing everything beside is quicker than item by item.
 REBUILD_ROWS = 200_000
-REBUILD_SHARE = 0.5
+REBUILD_SHARE = 0.2
 # Dead rows in the queue are read again at every epoch until they are swept.
 VACUUM_ROWS = 20_000
 # Answers ask whether anything waits, and read through the queue's empty pages to learn it: 0.1 ms for so many.
@@ -63,6 +67,9 @@ class Keeper:
     _kept_house: float = float("-inf")
     _shrunk: float = float("-inf")
     _swept: int = 0
+    # More waited at the last epoch than it could take; and a bulk load was waited for since.
+    _behind: bool = False
+    _held_up: bool = False
 
     def __post_init__(self) -> None:
         self.applier = Applier(self.settings.epoch_batch)
@@ -95,6 +102,9 @@ class Keeper:
         wait = await self._wait(connection, state)
         if wait > 0:
             return min(wait, HEARTBEAT_S)
+        if (self._behind or state.policy != "incremental") and await is_loading(connection):
+            self._held_up = True
+            return HEARTBEAT_S
         return await self.work(connection)
 
     async def refresh_if_due(self, connection: Connection, policy: str) -> float | None:
@@ -122,8 +132,12 @@ class Keeper:
             if state.policy is None:
                 return HEARTBEAT_S
             if state.policy == "incremental":
+                held_up, self._held_up = self._held_up, False
+                if held_up and await self._catch_up(connection):
+                    return 0.0
                 done = await self.applier.apply(connection)
-                if done is not None and not done.drained:
+                self._behind = done is not None and not done.drained
+                if self._behind and not await is_loading(connection):
                     await self._catch_up(connection)
             else:
                 done = await refresh(connection)
@@ -169,12 +183,14 @@ class Keeper:
                         await connection.execute(epochs.SQL["touch"])
         return idle
 
-    async def _catch_up(self, connection: Connection) -> None:
-        """Builds anew where most items wait: after a large import, or a truncated table."""
-        backlog = await connection.fetchrow(_SQL["backlog"])
-        if backlog is not None and backlog["waiting"] > max(REBUILD_ROWS, REBUILD_SHARE * backlog["items"]):
-            _log.info("%d changes wait: building the read model anew", backlog["waiting"])
-            await build(connection, "incremental")
+    async def _catch_up(self, connection: Connection) -> bool:
+        """Builds anew where many items wait, after a large import or a truncated table; whether it did."""
+        if not await wants_build(connection):
+            return False
+        _log.info("many changes wait: building the read model anew")
+        await build(connection, "incremental")
+        self._behind = False
+        return True
 
     async def _keep_house(self, connection: Connection) -> None:
         if self._swept >= VACUUM_ROWS:
@@ -191,3 +207,9 @@ class Keeper:
         if await connection.fetchval(_SQL["queue_bytes"]) > QUEUE_BYTES:
             self._shrunk = self.clock()
             await connection.execute(BUILD["shrink_queue"])
+
+
+async def wants_build(connection: Connection) -> bool:
+    """Whether so much waits that building the read model anew is quicker than item by item."""
+    backlog = await connection.fetchrow(_SQL["backlog"])
+    return backlog is not None and backlog["waiting"] > max(REBUILD_ROWS, REBUILD_SHARE * backlog["items"])

@@ -17,9 +17,10 @@ from contextlib import asynccontextmanager
 
 from pinakes.index.deltas import DeltaWriter
 from pinakes.settings import Settings
+from pinakes.store.bulk_seal import is_loading
 from pinakes.view.applier import Applied
 from pinakes.view.build import Progress
-from pinakes.view.keeper import Keeper
+from pinakes.view.keeper import HEARTBEAT_S, Keeper
 from pinakes.view.refresh import Refreshed
 from pinakes.view.session import PASSING, session
 
@@ -44,6 +45,8 @@ async def run(
             keeper.on_epoch = on_epoch
         try:
             async with session(settings) as connection:
+                while await is_loading(connection) and not stop.is_set():
+                    await _until(stop, HEARTBEAT_S)  # a read model built now would be built again at its end
                 await keeper.prepare(connection, progress)
                 pause = FIRST_PAUSE_S
                 while not stop.is_set():

@@ -41,6 +41,20 @@ WHERE key.conrelid = '{tags_table}'::regclass
     AND key.conparentid = 0
 ORDER BY kind, table_name, object_name
 
+-- name: loading
+-- purpose: whether a session of this database holds the lock $1 of bulk loads
+-- index: none; the locks that are held
+-- bound: one row
+SELECT EXISTS (
+    SELECT FROM pg_locks AS held
+    WHERE held.locktype = 'advisory'
+      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND held.classid = ($1::bigint >> 32)::oid
+      AND held.objid = ($1::bigint & 4294967295)::oid
+      AND held.objsubid = 1
+      AND held.granted
+)
+
 -- name: owe
 -- purpose: notes that an object is off its table, in the transaction that takes it off
 -- index: primary key of load_state

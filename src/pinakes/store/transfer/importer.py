@@ -4,6 +4,10 @@ Two batches are stored side by side, each in a transaction of its own, and commi
 their lines, so the number of lines in `import_progress` always says what is in the database. Two
 batches with an item in common wait for each other. A kill loses at most the two; the same command
 goes on behind the last committed line. A finished file is read again from its beginning.
+
+Files of one command are one load (`load`): what a bulk load takes off comes back once, behind the last file. How many
+items are to come is judged by the first batch of each file and by the bytes of those after it, and again
+whenever more were made than that; so a pipe or a file whose beginning is known already goes bulk on its way.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import asyncio
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -86,6 +91,8 @@ class _Job:
     total: Counts
     # Read once; nobody can go on with it, so its progress is not noted.
     stream: bool = False
+    # Bytes of the files of the same load that come after this one.
+    bytes_after: int = 0
     running: list[tuple[_Items, asyncio.Task[None]]] = field(default_factory=list)
     # Nobody is asked which items exist, until one does: asking costs a tenth of loading.
     all_new: bool = False
@@ -103,8 +110,12 @@ async def import_file(
     rejects: Path | None = None,
     from_start: bool = False,
     watch: Watch | None = None,
+    load: BulkLoad | None = None,
+    bytes_after: int = 0,
 ) -> ImportReport:
     """Imports `path` from where an earlier, unfinished import of it stopped. The pool holds `MIN_POOL` or more.
+
+    With a `load` of several files, which decides about bulk, `bytes_after` are those of the files after this one.
 
     Raises:
         ImportFailed: the file cannot be read (to its end: what came before is kept), or is being
@@ -123,9 +134,10 @@ async def import_file(
             try:
                 before = Counts() if from_start else await progress.begun(pool, file)
                 job = _Job(pool, path, file, Rejects(name, rejects), watch or Watch(), before, is_stream(path))
+                job.bytes_after = bytes_after
                 if before.lines:
                     job.watch.status(f"Going on with {name.name} behind line {before.lines:,}")
-                loading = await _run(job, bulk)
+                loading = await _run(job, bulk, load)
             finally:
                 job.rejects.close()
                 if not is_lost(guard):
@@ -144,7 +156,7 @@ async def import_file(
     )
 
 
-async def _run(job: _Job, bulk: Mode) -> float:
+async def _run(job: _Job, bulk: Mode, shared: BulkLoad | None) -> float:
     """Imports the rest of the file; the moment when all lines were in and the indexes not yet back."""
     before = job.total.lines
     await asyncio.to_thread(job.rejects.open, before)
@@ -153,13 +165,24 @@ async def _run(job: _Job, bulk: Mode) -> float:
         if batch.broken and not batch.parts and not batch.refused:
             raise ImportFailed(batch.broken, hint=batch.hint)
         expected = await _expected(job, batch)
-        async with BulkLoad(job.pool, expected=expected, mode=bulk, on_status=job.watch.status) as load:
+        async with AsyncExitStack() as stack:
+            load = shared
+            if load is None:
+                own = BulkLoad(job.pool, expected=expected, mode=bulk, on_status=job.watch.status)
+                load = await stack.enter_async_context(own)
             job.bulk = load.bulk
             merging = Merge(load)
+            made = job.total.created
+            load.expect(expected)
             try:
                 while not batch.last:
                     await _start(job, load, merging, batch)
                     batch = await anext(batches)
+                    if job.total.created - made > expected:
+                        # As many again, for all that is known; our own transactions must not be in the way.
+                        expected = 2 * (job.total.created - made)
+                        if load.expect(expected):
+                            await _wait(job, 0)
                 await _start(job, load, merging, batch)
                 await _wait(job, 0)
             except BaseException:
@@ -174,19 +197,20 @@ async def _run(job: _Job, bulk: Mode) -> float:
 
 
 async def _expected(job: _Job, first: Batch) -> int:
-    """About how many items of the file are new, judged by its first batch."""
+    """About how many new items the file and those after it bring, judged by its first batch."""
     rows = known = 0
     async with job.pool.acquire() as connection:
         for code, part in first.parts.items():
             rows += len(part.external_ids)
             known += len(await existing(connection, SOURCE_BY_CODE[code], part))
+    after = (rows - known) / max(first.bytes_read, 1) * job.bytes_after
     if first.last or not rows:
-        return rows - known
+        return rows - known + int(after)
     job.all_new = not known
     lines = first.last_line - job.total.lines
     # Bytes of the whole file to bytes read, which include those of the lines skipped.
     rest = first.file_bytes / max(first.bytes_read, 1) * first.last_line - job.total.lines
-    return int((rows - known) / lines * max(rest, lines))
+    return int((rows - known) / lines * max(rest, lines) + after * first.last_line / lines)
 
 
 async def _start(job: _Job, load: BulkLoad, merging: Merge, batch: Batch) -> None:
