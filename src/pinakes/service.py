@@ -34,7 +34,7 @@ from pinakes.query.cursor import CursorCodec
 from pinakes.query.fieldset import REQUIRED
 from pinakes.query.formula import disj
 from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
-from pinakes.query.item import Item, Page
+from pinakes.query.item import Item, Page, Unread
 from pinakes.query.sources import Source
 from pinakes.settings import Settings
 from pinakes.store import content
@@ -274,10 +274,11 @@ class ContentService:
 
     async def create(
         self, source: Source, draft: Draft, author: Author, *, receipt: Receipt | None = None, key: Key | None = None
-    ) -> Item:
+    ) -> Item | Unread:
         """Stores a new item and returns it as stored; `receipt` notes the write, to be waited for.
 
-        With a `key` that has made an item already, that item as it is now.
+        With a `key` that has made an item already, that item as it is now. Where the author may not read the
+        item, nothing but its key is returned.
 
         Raises:
             InvalidContent: a field is out of bounds.
@@ -290,14 +291,14 @@ class ContentService:
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
             earlier = await claim(connection, key, self._settings.idempotency_hours) if key is not None else None
             if earlier is not None:
-                item = await content.read(connection, earlier[0], earlier[1], author.user_id)
+                item = await content.find(connection, *earlier)
             else:
                 item = await content.create(connection, source, draft, author)
                 if key is not None:
                     await made(connection, key, source, item.id)
             await _note(connection, receipt)
         self.figures.record("write:create", perf_counter() - began)
-        return item
+        return content.as_read_by(item, author.user_id)
 
     async def update(
         self,
@@ -308,11 +309,13 @@ class ContentService:
         *,
         if_match: str | None = None,
         receipt: Receipt | None = None,
-    ) -> Item:
+    ) -> Item | Unread:
         """Changes the given fields of an item and returns it as stored; `receipt` notes the write.
 
+        Where the author may not read it, nothing but its key is returned.
+
         Raises:
-            NotFound, Forbidden: it is not there for `author`, or not theirs.
+            NotFound, Forbidden: it is not there for `author`, or not theirs to change so.
             StaleVersion: it is no longer the version `if_match` names.
             InvalidContent, Conflict: what is to be stored cannot be.
         """
@@ -321,7 +324,7 @@ class ContentService:
             item = await content.update(connection, source, item_id, change, author, if_match)
             await _note(connection, receipt)
         self.figures.record("write:update", perf_counter() - began)
-        return item
+        return content.as_read_by(item, author.user_id)
 
     async def delete(
         self,

@@ -10,9 +10,14 @@ Bodies are one JSON object of at most `max-body-bytes`. A write with `refresh=wa
 every reader sees it; `X-Pinakes-Epoch` is the epoch from which they do, and is missing where that took
 longer than `wait-for-seconds` (the write is kept all the same). Where characters had to be repaired, the answer's
 `warnings` say which; otherwise it has none.
+
+Writing is not reading: whoever writes an item they may not read (`content:admin`, another's private one) is told
+its `source_type` and `id` and nothing else of it, without an ETag.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,8 +28,8 @@ from pinakes.api.parameters import WRITES, Parameter
 from pinakes.api.problem import shown
 from pinakes.api.state import identity_of, state_of
 from pinakes.errors import InvalidParameter
-from pinakes.query.item import Item
-from pinakes.query.sources import SOURCE_BY_NAME, Source
+from pinakes.query.item import Item, Unread
+from pinakes.query.sources import SOURCE_BY_CODE, SOURCE_BY_NAME, Source
 from pinakes.service import Receipt
 from pinakes.store.content import Change, Draft, etag
 from pinakes.store.idempotency import Key
@@ -93,15 +98,20 @@ async def _seen(request: Request, receipt: Receipt) -> dict[str, str]:
 
 
 def _answer(
-    item: Item, status: int = 200, more: dict[str, str] | None = None, warnings: tuple[str, ...] = ()
+    item: Item | Unread, status: int = 200, more: dict[str, str] | None = None, warnings: tuple[str, ...] = ()
 ) -> Response:
     headers = {**_headers(item), **(more or {})}
-    body = encode.item(item) | ({"warnings": warnings} if warnings else {})
+    if isinstance(item, Unread):
+        told: dict[str, Any] = {"source_type": SOURCE_BY_CODE[item.source].name, "id": item.id}
+    else:
+        told = encode.item(item)
+    body = told | ({"warnings": warnings} if warnings else {})
     return Response(encode.to_json(body), status, headers, "application/json")
 
 
-def _headers(item: Item) -> dict[str, str]:
-    return {"etag": etag(item), "cache-control": "private, no-cache", "vary": "authorization"}
+def _headers(item: Item | Unread) -> dict[str, str]:
+    version = {} if isinstance(item, Unread) else {"etag": etag(item)}
+    return {**version, "cache-control": "private, no-cache", "vary": "authorization"}
 
 
 def _has_it(if_none_match: str | None, current: str) -> bool:

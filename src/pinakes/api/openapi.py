@@ -110,6 +110,15 @@ SCHEMAS: dict[str, Any] = {
         "required": list(ALWAYS),
         "description": "An item with the fields that were asked for.",
     },
+    "Written": {
+        "anyOf": [
+            {"$ref": "#/components/schemas/Item"},
+            {
+                **_object({"source_type": SOURCE_TYPE["schema"], "id": {"type": "integer"}}),
+                "description": "Where the writer may not read the item.",
+            },
+        ]
+    },
     "Pagination": _object(
         {
             "page": {"type": ["integer", "null"]},

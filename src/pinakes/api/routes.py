@@ -102,7 +102,7 @@ ROUTES: tuple[ApiRoute, ...] = (
         items.create_item,
         operation(
             "Create an item. Needs scope content:write.",
-            "Item",
+            "Written",
             status=201,
             path=(SOURCE_TYPE,),
             query=WRITES,
@@ -129,7 +129,7 @@ ROUTES: tuple[ApiRoute, ...] = (
         items.change_item,
         operation(
             "Change some fields of an item. Needs scope content:write and ownership, or content:admin.",
-            "Item",
+            "Written",
             path=(SOURCE_TYPE, ID),
             query=WRITES,
             headers=("If-Match",),

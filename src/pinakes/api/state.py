@@ -169,8 +169,8 @@ def may_see_statistics(request: Request) -> None:
         must_administer(request)
 
 
-def must_administer(request: Request) -> None:
-    """Returns where the caller administers.
+def must_administer(request: Request) -> int:
+    """The caller, where they administer.
 
     Raises:
         NotAuthenticated, Forbidden: they do not.
@@ -180,6 +180,7 @@ def must_administer(request: Request) -> None:
         raise NotAuthenticated("This needs a bearer token.")
     if ADMIN not in identity.scopes:
         raise Forbidden(f"This needs the scope {ADMIN}.", allowed=[ADMIN], hint=f"Ask for a token with scope {ADMIN}.")
+    return identity.user_id
 
 
 def costly(request: Request) -> None:

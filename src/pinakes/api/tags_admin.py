@@ -7,6 +7,9 @@
     GET, POST, DELETE /api/v1/admin/tag-parents    {"child", "parent"}
 
 A merge is answered when it is done; one that was cut off is finished by asking again.
+
+A tag on nothing but others' private items is not there for administrators either: 404, and in no list. The command
+line has all tags.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ PARENTS = "/api/v1/admin/tag-parents"
 
 async def change_tag(request: Request) -> Response:
     """Another name or category."""
-    state = _admin(request)
+    state, user = _admin(request)
     tag_id = tag_id_of(request)
     body = await read_object(request)
     given = _fields(body, {"name": str, "category": str, "keep_alias": bool})
@@ -40,19 +43,20 @@ async def change_tag(request: Request) -> Response:
         raise InvalidContent("Nothing is to be changed.", field="name", allowed="name, category, or both")
     async with writing(state.pool, state.settings.statement_timeout_ms) as conn:
         if "category" in given:
-            tag = await tag_admin.categorize(conn, tag_id, given["category"])
+            tag = await tag_admin.categorize(conn, tag_id, given["category"], hidden_from=user)
         if "name" in given:
-            tag = await tag_admin.rename(conn, tag_id, given["name"], keep_alias=given.get("keep_alias", False))
+            keep = given.get("keep_alias", False)
+            tag = await tag_admin.rename(conn, tag_id, given["name"], keep_alias=keep, hidden_from=user)
     return _answer(encode.tag(tag))
 
 
 async def merge_tag(request: Request) -> Response:
     """All of a tag's items get another tag instead."""
-    state = _admin(request)
+    state, user = _admin(request)
     tag_id = tag_id_of(request)
     given = _fields(await read_object(request), {"into": int}, required=True)
     with deadline.unbound():  # in batches, each with a limit of its own, as many as there are items
-        merged = await tag_admin.merge(state.pool, tag_id, given["into"])
+        merged = await tag_admin.merge(state.pool, tag_id, given["into"], hidden_from=user)
     return _answer(
         {"into": encode.tag(merged.into), "taggings": merged.taggings, "steps_left_out": merged.steps_left_out}
     )
@@ -60,81 +64,82 @@ async def merge_tag(request: Request) -> Response:
 
 async def delete_tag(request: Request) -> Response:
     """Removes a tag."""
-    state = _admin(request, read=False)
+    state, user = _admin(request, read=False)
     given = params.read(request.scope["query_string"], TAG_DELETE, state.settings)
+    taggings = given.one("taggings", "false") == "true"
     with deadline.unbound():
-        await tag_admin.delete(state.pool, tag_id_of(request), taggings=given.one("taggings", "false") == "true")
+        await tag_admin.delete(state.pool, tag_id_of(request), taggings=taggings, hidden_from=user)
     return Response(status_code=204)
 
 
 async def list_aliases(request: Request) -> Response:
     """Aliases by name."""
-    state = _admin(request, read=False)
+    state, user = _admin(request, read=False)
     given = params.read(request.scope["query_string"], LISTED, state.settings)
     limit = given.one("limit", DEFAULT_TAGS_LISTED)
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
-        rows = await aliases.listed(conn, after=given.one("after", ""), limit=limit + 1)
+        rows = await aliases.listed(conn, after=given.one("after", ""), limit=limit + 1, hidden_from=user)
     shown = [{"alias": alias, "tag": tag} for alias, tag in rows[:limit]]
     return _answer({"aliases": shown, "next_after": shown[-1]["alias"] if len(rows) > limit else None})
 
 
 async def put_alias(request: Request) -> Response:
     """Makes a name lead to a tag."""
-    state = _admin(request)
+    state, user = _admin(request)
     given = _fields(await read_object(request), {"alias": str, "tag": str}, required=True)
     async with writing(state.pool, state.settings.statement_timeout_ms) as conn:
-        new = await aliases.put(conn, {given["alias"]: given["tag"]})
+        new = await aliases.put(conn, {given["alias"]: given["tag"]}, hidden_from=user)
     return _answer(given, 201 if new else 200)
 
 
 async def remove_alias(request: Request) -> Response:
     """Takes an alias away."""
-    state = _admin(request, read=False)
+    state, user = _admin(request, read=False)
     name = _needed(params.read(request.scope["query_string"], ALIAS, state.settings), "alias")[0]
     async with writing(state.pool, state.settings.statement_timeout_ms) as conn:
-        if not await aliases.remove(conn, [name]):
+        if not await aliases.remove(conn, [name], hidden_from=user):
             raise NotFound(f"There is no alias {name!r}.", hint=f"GET {ALIASES} lists them.")
     return Response(status_code=204)
 
 
 async def list_parents(request: Request) -> Response:
     """The hierarchy, by names of child and parent."""
-    state = _admin(request, read=False)
+    state, user = _admin(request, read=False)
     given = params.read(request.scope["query_string"], LISTED_PAIRS, state.settings)
     limit = given.one("limit", DEFAULT_TAGS_LISTED)
     after = (given.one("after_child", ""), given.one("after_parent", ""))
     async with snapshot(state.pool, state.settings.statement_timeout_ms) as conn:
-        rows = await hierarchy.listed(conn, after=after, limit=limit + 1)
+        rows = await hierarchy.listed(conn, after=after, limit=limit + 1, hidden_from=user)
     shown = [{"child": child, "parent": parent} for child, parent in rows[:limit]]
     return _answer({"parents": shown, "next_after": shown[-1] if len(rows) > limit else None})
 
 
 async def put_parent(request: Request) -> Response:
     """Puts a tag directly below another."""
-    state = _admin(request)
+    state, user = _admin(request)
     given = _fields(await read_object(request), {"child": str, "parent": str}, required=True)
     async with writing(state.pool, state.settings.statement_timeout_ms) as conn:
-        new = await hierarchy.put(conn, [(given["child"], given["parent"])])
+        new = await hierarchy.put(conn, [(given["child"], given["parent"])], hidden_from=user)
     return _answer(given, 201 if new else 200)
 
 
 async def remove_parent(request: Request) -> Response:
     """Takes a tag from below another."""
-    state = _admin(request, read=False)
+    state, user = _admin(request, read=False)
     child, parent = _needed(params.read(request.scope["query_string"], PARENT, state.settings), "child", "parent")
     async with writing(state.pool, state.settings.statement_timeout_ms) as conn:
-        if not await hierarchy.remove(conn, child, parent):
+        if not await hierarchy.remove(conn, child, parent, hidden_from=user):
             raise NotFound(f"{child!r} is not directly below {parent!r}.", hint=f"GET {PARENTS} lists the hierarchy.")
     return Response(status_code=204)
 
 
-def _admin(request: Request, *, read: bool = True) -> State:
-    """The state, for an administrator; with `read` the route takes no parameters."""
-    must_administer(request)
+def _admin(request: Request, *, read: bool = True) -> tuple[State, int]:
+    """The state and the user, for an administrator; with `read` the route takes no parameters."""
+    user = must_administer(request)
     state = state_of(request)
     if read:
         params.read(request.scope["query_string"], (), state.settings)
-    return state
+    return state, user
 
 
 def _fields(body: dict[str, Any], known: dict[str, type], *, required: bool = False) -> dict[str, Any]:

@@ -55,6 +55,14 @@ class Item:
         return (self.id, self.source)
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """All that is told of an item to somebody who has written it and may not read it."""
+
+    source: int
+    id: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page of an answer. `page` is None when a cursor was followed; `query` is `q` as it was understood.

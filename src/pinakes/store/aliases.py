@@ -3,6 +3,9 @@
 An alias leads to a tag, never to an alias: a chain is followed when it is made, so a lookup is one
 step and no circle can come about. A name that is a tag's own is no alias; to make it one, merge. Names are
 compared by their keys (`query/names.py`), so an alias has every spelling.
+
+`hidden_from` names a user for whom tags on nothing but others' private items are not there; None is for
+whoever may know all tags, as on the command line.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from pinakes.errors import Conflict, NotFound
+from pinakes.store import tags
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.tag_name import checked
@@ -17,27 +21,29 @@ from pinakes.store.tag_name import checked
 _NO_TAG = "GET /api/v1/tags lists tags."
 
 
-async def tag_ids(conn: Connection, names: Iterable[str]) -> dict[str, int]:
+async def tag_ids(conn: Connection, names: Iterable[str], *, hidden_from: int | None = None) -> dict[str, int]:
     """The number of the tag behind each name or alias that there is."""
     wanted = sorted(set(names))
     aliased = await conn.fetch(load("tags")["aliased"], wanted)
     own = await conn.fetch(load("tags")["ids_of"], wanted)
-    return {row["asked"]: row["id"] for row in aliased} | {row["asked"]: row["id"] for row in own}
+    found = {row["asked"]: row["id"] for row in aliased} | {row["asked"]: row["id"] for row in own}
+    hidden = await tags.hidden(conn, found.values(), hidden_from)
+    return {name: number for name, number in found.items() if number not in hidden}
 
 
-async def tag_id(conn: Connection, name: str) -> int:
+async def tag_id(conn: Connection, name: str, *, hidden_from: int | None = None) -> int:
     """The number of the tag behind a name or alias.
 
     Raises:
         NotFound: there is none.
     """
-    found = await tag_ids(conn, [name])
+    found = await tag_ids(conn, [name], hidden_from=hidden_from)
     if name not in found:
         raise NotFound(f"There is no tag {name!r}.", hint=_NO_TAG)
     return found[name]
 
 
-async def put(conn: Connection, given: Mapping[str, str]) -> int:
+async def put(conn: Connection, given: Mapping[str, str], *, hidden_from: int | None = None) -> int:
     """Makes each key an alias of its value, which may be an alias itself, also one given here; how many are new.
 
     One that is its tag's name in another spelling is none, and is passed over.
@@ -55,7 +61,7 @@ async def put(conn: Connection, given: Mapping[str, str]) -> int:
         wanted = {alias: tag for alias, tag in wanted.items() if own.get(alias) is None or own[alias] != known.get(tag)}
         _refuse_tags([alias for alias in own if alias in wanted], wanted)
     ends = {alias: _end(alias, wanted) for alias in wanted}
-    known = await tag_ids(conn, ends.values())
+    known = await tag_ids(conn, ends.values(), hidden_from=hidden_from)
     for alias, end in ends.items():
         if end not in known:
             raise NotFound(f"{alias!r} leads to {end!r}, and there is no such tag.", hint=_NO_TAG)
@@ -73,15 +79,27 @@ async def _by_first_spelling(conn: Connection, wanted: Mapping[str, str]) -> dic
     return {first[keys[alias]]: first[keys[tag]] for alias, tag in wanted.items()}
 
 
-async def remove(conn: Connection, names: Sequence[str]) -> int:
+async def remove(conn: Connection, names: Sequence[str], *, hidden_from: int | None = None) -> int:
     """Takes aliases away; how many there were."""
-    done = await conn.execute(load("names")["remove_aliases"], list(names))
+    rows = await conn.fetch(load("tags")["aliased"], list(names)) if hidden_from is not None else []
+    hidden = await tags.hidden(conn, {row["id"] for row in rows}, hidden_from)
+    kept = {row["asked"] for row in rows if row["id"] in hidden}
+    done = await conn.execute(load("names")["remove_aliases"], [name for name in names if name not in kept])
     return int(done.rsplit(" ", 1)[1])
 
 
-async def listed(conn: Connection, *, after: str = "", limit: int) -> list[tuple[str, str]]:
+async def listed(
+    conn: Connection, *, after: str = "", limit: int, hidden_from: int | None = None
+) -> list[tuple[str, str]]:
     """At most `limit` pairs (alias, tag) by name, following `after`."""
-    return [(row["alias"], row["tag"]) for row in await conn.fetch(load("names")["aliases"], after, limit)]
+    found: list[tuple[str, str]] = []
+    while True:
+        rows = await conn.fetch(load("names")["aliases"], after, limit)
+        hidden = await tags.hidden(conn, {row["id"] for row in rows}, hidden_from)
+        found += [(row["alias"], row["tag"]) for row in rows if row["id"] not in hidden]
+        if len(rows) < limit or len(found) >= limit:
+            return found[:limit]
+        after = rows[-1]["alias"]
 
 
 def _refuse_tags(tags: Sequence[str], wanted: Mapping[str, str]) -> None:

@@ -5,7 +5,9 @@ Every function takes a connection. `hydrate` is one statement for any mix of sou
 these rules:
 
 * Somebody else's private item does not exist; somebody else's public item is not yours to change.
-  An administrator of content may change both.
+  An administrator of content may change both, but reads no more than anybody else: of an item they may
+  not read they are told nothing but its key, and they cannot make it readable, neither for everybody
+  nor for a creator of their choice.
 * An alias of a tag is its tag, whoever names it, and so is every spelling of its name.
 * Tags come before rows: unknown tags are created in sorted order, then the row is locked or made.
   All writers that keep this order never wait for each other in a circle.
@@ -16,7 +18,7 @@ these rules:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from hashlib import blake2b
@@ -28,7 +30,7 @@ from asyncpg import exceptions as pg
 
 from pinakes.errors import Conflict, Forbidden, InvalidContent, NotFound, StaleVersion, StoreError
 from pinakes.query.fieldset import COMPLETE, Rules
-from pinakes.query.item import Item, Tag
+from pinakes.query.item import Item, Tag, Unread
 from pinakes.query.sources import SOURCE_BY_CODE, SOURCES, Source
 from pinakes.store import aliases, tags
 from pinakes.store.draft import Author, Change, Draft
@@ -37,7 +39,7 @@ from pinakes.store.limits import MAX_TAGS
 from pinakes.store.pool import Connection, translate_errors
 from pinakes.store.queries import for_source, load
 
-__all__ = ["Author", "Change", "Draft", "create", "delete", "etag", "hydrate", "read", "update"]
+__all__ = ["Author", "Change", "Draft", "as_read_by", "create", "delete", "etag", "find", "hydrate", "read", "update"]
 
 _MAX_ID = 2**63 - 1
 
@@ -99,10 +101,19 @@ async def read(conn: Connection, source: Source, item_id: int, viewer: int | Non
     Raises:
         NotFound: there is none, or `viewer` may not see it.
     """
-    item = await _find(conn, source, item_id, rules)
-    if item.is_private and item.creator_id != viewer:
+    item = await find(conn, source, item_id, rules)
+    if not _may_read(item, viewer):
         raise _not_found(source, item_id)
     return item
+
+
+def as_read_by(item: Item, viewer: int) -> Item | Unread:
+    """`item`, or nothing but its key where `viewer` may not read it."""
+    return item if _may_read(item, viewer) else Unread(item.source, item.id)
+
+
+def _may_read(item: Item, viewer: int | None) -> bool:
+    return not item.is_private or item.creator_id == viewer
 
 
 async def create(conn: Connection, source: Source, draft: Draft, author: Author) -> Item:
@@ -120,17 +131,18 @@ async def create(conn: Connection, source: Source, draft: Draft, author: Author)
         tag_ids = await tags.ensure(conn, draft.tags)
         item_id = await conn.fetchval(_sql("create", source), values)
         await conn.execute(_sql("add_taggings", source), item_id, sorted(set(tag_ids.values())))
-        return await _find(conn, source, item_id)
+        return await find(conn, source, item_id)
 
 
 async def update(  # noqa: PLR0917 (what, by whom, and of which version)
     conn: Connection, source: Source, item_id: int, change: Change, author: Author, if_match: str | None
 ) -> Item:
-    """The item after `change`; unchanged, and of the same version, where nothing is asked.
+    """The item after `change`; of the same version where nothing is asked. Writing is not reading: see `as_read_by`.
 
     Raises:
         NotFound: there is no such item, or it is somebody else's private one.
-        Forbidden: it is somebody else's, or is to become somebody else's.
+        Forbidden: it is somebody else's, or is to become somebody else's; or it is private, somebody else's,
+            and is to become readable for others.
         StaleVersion: `if_match` or `change.updated_at` name another version.
         Conflict: the external id is taken.
         InvalidContent: the creator does not exist, or the item would carry too many tags.
@@ -138,16 +150,18 @@ async def update(  # noqa: PLR0917 (what, by whom, and of which version)
     values = change.columns()
     creator = values.get("creator_id")
     async with _writing(conn, source, creator, author):
-        _require_writable(await _find(conn, source, item_id), author)
+        _require_writable(await find(conn, source, item_id), author)
         if creator is not None:
             _require_own(creator, author)
         tag_ids = await tags.ensure(conn, change.named_tags()) | await aliases.tag_ids(conn, change.tags_remove)
         before = await _lock(conn, source, item_id, author)
-        _require_version(before, if_match, change)
+        _require_hidden(before, values, author)
+        _require_version(before, author, if_match, change)
         carried = {tag.id for tag in before.tags}
         wanted = change.tags_after(carried, tag_ids)
         if len(wanted) > MAX_TAGS:
-            raise InvalidContent(f"The item would carry {len(wanted):,} tags.", field="tags", allowed=_TAGS_ALLOWED)
+            many = f"{len(wanted):,}" if _may_read(before, author.user_id) else "too many"
+            raise InvalidContent(f"The item would carry {many} tags.", field="tags", allowed=_TAGS_ALLOWED)
         added = sorted(wanted - carried)
         removed = sorted(carried - wanted)
         if not (values or added or removed):
@@ -157,7 +171,7 @@ async def update(  # noqa: PLR0917 (what, by whom, and of which version)
             await conn.execute(_sql("remove_taggings", source), item_id, removed)
         if added:
             await conn.execute(_sql("add_taggings", source), item_id, added)
-        return await _find(conn, source, item_id)
+        return await find(conn, source, item_id)
 
 
 async def delete(conn: Connection, source: Source, item_id: int, author: Author, if_match: str | None) -> None:
@@ -169,9 +183,9 @@ async def delete(conn: Connection, source: Source, item_id: int, author: Author,
         StaleVersion: `if_match` names another version.
     """
     async with _writing(conn, source, None, author):
-        _require_writable(await _find(conn, source, item_id), author)
+        _require_writable(await find(conn, source, item_id), author)
         before = await _lock(conn, source, item_id, author)
-        _require_version(before, if_match)
+        _require_version(before, author, if_match)
         await conn.execute(_sql("remove_all_taggings", source), item_id)
         await conn.execute(_sql("delete", source), item_id)
 
@@ -183,7 +197,12 @@ def _sql(name: str, source: Source) -> str:
     return for_source(load("content")[name], source)
 
 
-async def _find(conn: Connection, source: Source, item_id: int, rules: Rules = COMPLETE) -> Item:
+async def find(conn: Connection, source: Source, item_id: int, rules: Rules = COMPLETE) -> Item:
+    """One item, whoever may read it: see `as_read_by`.
+
+    Raises:
+        NotFound: there is none.
+    """
     found = await hydrate(conn, [(source.code, item_id)], rules) if abs(item_id) <= _MAX_ID else []
     if not found:
         raise _not_found(source, item_id)
@@ -197,7 +216,7 @@ def _not_found(source: Source, item_id: int) -> NotFound:
 async def _lock(conn: Connection, source: Source, item_id: int, author: Author) -> Item:
     """The item as it is now and stays until the transaction ends, checked again: it may have changed hands."""
     await conn.execute(_sql("lock", source), item_id)
-    item = await _find(conn, source, item_id)
+    item = await find(conn, source, item_id)
     _require_writable(item, author)
     return item
 
@@ -216,11 +235,21 @@ def _require_own(creator: int, author: Author) -> None:
         raise Forbidden("Only an administrator of content may name another creator.", field="creator_id")
 
 
-def _require_version(item: Item, if_match: str | None, change: Change | None = None) -> None:
+def _require_hidden(item: Item, values: Mapping[str, Any], author: Author) -> None:
+    """Raises Forbidden where somebody who may not read `item` would have it read by whom they choose."""
+    if _may_read(item, author.user_id):
+        return
+    if values.get("is_private") is False or "creator_id" in values:
+        raise Forbidden("Only its creator may let others read a private item.", hint="Ask its creator.")
+
+
+def _require_version(item: Item, author: Author, if_match: str | None, change: Change | None = None) -> None:
     """Raises StaleVersion unless `item` is the version the caller has read."""
     stale = if_match is not None and if_match.strip() != "*" and etag(item) not in _validators(if_match)
     if change is not None and change.updated_at is not None:
         stale = stale or change.updated_at != item.updated_at
+    if stale and not _may_read(item, author.user_id):
+        raise StaleVersion("The item is of another version.", hint="You may not read it; write without naming one.")
     if stale:
         raise StaleVersion(
             f"The item was changed at {item.updated_at.isoformat()}.", etag=etag(item), updated_at=item.updated_at

@@ -71,8 +71,20 @@ async def read(conn: Connection, tag_id: int, viewer: int | None) -> Tag:
     return Tag(row["id"], row["name"], row["category"])
 
 
+async def hidden(conn: Connection, numbers: Collection[int], viewer: int | None) -> set[int]:
+    """Those of these tags that `viewer` must not learn of: on items, but on none that they may see."""
+    if viewer is None or not numbers:
+        return set()
+    rows = await conn.fetch(_with_carried("hidden"), viewer, list(numbers))
+    return {row["id"] for row in rows}
+
+
 @cache
 def _with_carried(name: str) -> str:
-    """The query with its condition spelled out for every source."""
+    """The query with its conditions spelled out for every source."""
     queries = load("tags")
-    return queries[name].replace("{carried}", ", ".join(for_source(queries["carried"], s) for s in SOURCES))
+    text = queries[name]
+    for condition in ("carried_at_all", "carried"):
+        spelled = ", ".join(for_source(queries[condition], source) for source in SOURCES)
+        text = text.replace(f"{{{condition}}}", spelled)
+    return text

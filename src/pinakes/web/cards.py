@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pinakes.query.fieldset import REQUIRED
-from pinakes.query.item import Item
+from pinakes.query.item import Item, Unread
 from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.web import art
 
@@ -49,7 +49,7 @@ def card(item: Item) -> Card:
     )
 
 
-def path(item: Item) -> str:
+def path(item: Item | Unread) -> str:
     """The item's page."""
     return f"/{SOURCE_BY_CODE[item.source].name}/{item.id}"
 

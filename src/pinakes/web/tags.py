@@ -132,7 +132,7 @@ def _node(tag: Tag, below: dict[Tag, list[Tag]], seen: set[Tag]) -> Node:
 
 async def _visible_pairs(connection: Connection, viewer: int | None) -> list[tuple[Tag, Tag]]:
     """(child, parent) where both are on items the viewer can see."""
-    pairs = await hierarchy.listed(connection, limit=PAIRS)
+    pairs = await hierarchy.listed(connection, limit=PAIRS, hidden_from=viewer or 0)
     known = await _known(connection, {name for pair in pairs for name in pair}, viewer)
     return [(known[child], known[parent]) for child, parent in pairs if child in known and parent in known]
 

@@ -71,7 +71,7 @@ WHERE tag_id = $1
 -- name: aliases
 -- purpose: aliases by name, after a name
 -- index: primary key of tag_aliases
-SELECT alias.name AS alias, tag.name AS tag
+SELECT alias.name AS alias, tag.name AS tag, tag.id
 FROM tag_aliases AS alias
 JOIN tags AS tag ON tag.id = alias.tag_id
 WHERE alias.name > $1::text
@@ -96,7 +96,7 @@ WHERE child_id = $1
 -- name: parents
 -- purpose: the hierarchy by names of child and parent, after a pair
 -- index: primary keys; sorted as a whole, which holds some ten thousand rows
-SELECT child.name AS child, parent.name AS parent
+SELECT child.name AS child, parent.name AS parent, step.child_id, step.parent_id
 FROM tag_parents AS step
 JOIN tags AS child ON child.id = step.child_id
 JOIN tags AS parent ON parent.id = step.parent_id
@@ -133,8 +133,9 @@ SELECT EXISTS (SELECT FROM {tags_table} WHERE tag_id = $1)
 -- bound: $3 rows; $4 keeps each batch from reading what the ones before it left behind. Items are
 --        held first, as by every writer of an item, so that nobody waits in a circle. Changing a row
 --        checks one foreign key and marks its item once; removing it and adding another does both twice.
+--        Counted are items that user $5 may see, or all.
 WITH held AS MATERIALIZED (
-    SELECT id
+    SELECT id, ($5::bigint IS NULL OR NOT is_private OR creator_id = $5) AS seen
     FROM {table}
     WHERE id = ANY (ARRAY(
         SELECT content_id
@@ -163,7 +164,12 @@ WITH held AS MATERIALIZED (
     RETURNING content_id
 )
 SELECT
-    (SELECT count(*) FROM moved) + (SELECT count(*) FROM removed) AS done,
+    (
+        SELECT count(*)
+        FROM (TABLE moved UNION ALL TABLE removed) AS changed
+        JOIN held ON held.id = changed.content_id
+        WHERE held.seen
+    ) AS done,
     (SELECT max(id) FROM held) AS last
 
 -- name: remove_taggings

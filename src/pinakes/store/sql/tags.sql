@@ -93,6 +93,27 @@ FROM tags AS tag
 WHERE tag.id = $2
     AND coalesce({carried}, false)
 
+-- name: carried_at_all
+-- purpose: true where any item of one source carries the tag; else null
+-- index: ({tags_table}).tag_id
+-- bound: one row
+(
+    SELECT true
+    FROM {tags_table} AS tagging
+    WHERE tagging.tag_id = tag.id
+    LIMIT 1
+)
+
+-- name: hidden
+-- purpose: those of the tags that items carry, but none that the viewer may see
+-- index: primary key of tags
+-- bound: one row a tag
+SELECT tag.id
+FROM tags AS tag
+WHERE tag.id = ANY ($2::integer[])
+    AND NOT coalesce({carried}, false)
+    AND coalesce({carried_at_all}, false)
+
 -- name: by_number
 -- purpose: names and categories of tags, for whoever has asked who may see them
 -- index: primary key of tags
