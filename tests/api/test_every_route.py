@@ -272,7 +272,7 @@ async def test_a_merge_counts_for_administrators_what_they_may_see(
 async def test_sending_a_post_again_shows_no_item_that_has_become_private(
     client: httpx.AsyncClient, gallery: Gallery, token: Tokens
 ) -> None:
-    sent = {
+    sent: dict[str, Any] = {
         "headers": token(EVE, "content:admin") | {"idempotency-key": "k"},
         "json": {"title": "n", "creator_id": ADA},
     }
