@@ -240,7 +240,11 @@ async def test_no_write_tells_its_writer_more_than_they_may_read(
     async with pool.acquire() as conn:
         await aliases.put(conn, {"hush": "secret"})
         await hierarchy.put(conn, [("secret", "boat"), ("castle", "secret")])
-    filling = {**names, "external": gallery.other.external_id, "mine": gallery.private.external_id}
+    filling: dict[str, int | str] = {
+        **names,
+        "external": gallery.other.external_id,
+        "mine": gallery.private.external_id,
+    }
     hidden = gallery.private
     traces = {hidden.title, etag(hidden), f"{hidden.updated_at:%S.%f}", f"{hidden.created_at:%S.%f}", '"ada"'}
     for write in WRITES:
