@@ -13,9 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.application import EVE, Gallery, Tokens, assert_problem, running
-from api.test_every_route import CASES
-from api.test_every_route import _filled as filled
-from api.test_every_route import _names as names_of
+from api.test_every_route import CASES, filled, names_of
 from pinakes.cli.main import main
 from pinakes.doctor.examine import examine
 from pinakes.errors import MissingRow
