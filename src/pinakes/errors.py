@@ -375,7 +375,7 @@ class TooManyRequests(RequestError):
 
 
 class BodyTooSlow(RequestError):
-    """The request body did not come within `body-timeout-seconds`."""
+    """The request body did not come within `body-timeout-seconds`, or too slowly."""
 
     code = "PK707"
     status = 408
@@ -388,6 +388,13 @@ class Draining(RequestError):
     code = "PK708"
     status = 503
     hint = "Send new requests to another one; see `drain-delay-seconds` in docs/operations.md."
+
+
+class BodyUnreadable(RequestError):
+    """The request body cannot be read to its end."""
+
+    code = "PK710"
+    hint = "Send as many bytes as Content-Length says, or well-formed chunks, of some kilobytes each."
 
 
 class WrongMediaType(RequestError):

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
         1000,
         ge=0,
         le=1_000_000_000,
-        description="How slowly a caller may take an answer, in the mean; 0: any",
+        description="How slowly a caller may send a body (after 5 s) or take an answer, in the mean; 0: any",
     )
     max_unread_bytes: int = Field(
         512 * 2**20,
@@ -156,6 +156,9 @@ class Settings(BaseSettings):
     max_query_bytes: int = Field(65_536, ge=1024, le=1_048_576, description="Longest question, in an address or a form")
     max_search_bytes: int = Field(4096, ge=16, le=1_048_576, description="Longest search term")
     max_body_bytes: int = Field(2_000_000, ge=1024, le=1_073_741_824, description="Longest request body")
+    max_bodies_bytes: int = Field(
+        64 * 2**20, ge=1024, le=2**40, description="Bytes of request bodies each process holds at a time; then 503"
+    )
     max_concurrent_requests: int = Field(
         500, ge=1, le=1_000_000, description="Requests each process works on at a time, waiting ones too; then 503"
     )

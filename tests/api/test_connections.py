@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from api.application import Gallery
+from api.application import ADA, Gallery, Tokens
 from api.serving import PATIENCE_S, URL, serve
 from pinakes.api.connections import Connections
 from pinakes.api.sockets import Caller
@@ -62,24 +62,35 @@ async def all_served(url: str) -> None:
             assert (await client.get(path)).status_code == 200
 
 
-def kinds() -> dict[str, bytes]:
+def kinds(token: Tokens) -> dict[str, bytes]:
     """What each kind of idle or slow connection sends."""
+    allowed = token(ADA, "content:write")["authorization"].encode()
+    form = b"content-type: application/x-www-form-urlencoded\r\ncontent-length: 1000\r\n\r\nto"
+    post = GET.replace(b"GET", b"POST")
     return {
         "silent": b"",
         "half a header": b"GET / HTTP/1.1\r\nHo",
         "idle between requests": GET % b"/healthz" + b"\r\n",
+        "a slow form of a page": post % b"/sign-in" + form,
+        "a slow question": post % URL.encode() + form,
+        "a slow item": post % b"/api/v1/content/auto" + b"authorization: %s\r\ncontent-length: 1000\r\n\r\n{" % allowed,
     }
 
 
 @linux
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_ten_thousand_idle_and_slow_connections_leave_health_and_readers_served(
-    settings: Settings, gallery: Gallery, workers: int
+    settings: Settings, gallery: Gallery, token: Tokens, workers: int
 ) -> None:
     most = affordable()
-    patient = {"idle_timeout_seconds": 600.0, "body_timeout_seconds": 600.0, "workers": workers}
+    patient = {
+        "idle_timeout_seconds": 600.0,
+        "body_timeout_seconds": 600.0,
+        "least_bytes_per_second": 0,
+        "workers": workers,
+    }
     async with serve(settings.model_copy(update=patient)) as (_, url, _):
-        sent = kinds()
+        sent = kinds(token)
         with ExitStack() as stack:
             for what in sent.values():
                 stack.enter_context(connections(url, most // len(sent), what))
@@ -89,24 +100,29 @@ async def test_ten_thousand_idle_and_slow_connections_leave_health_and_readers_s
 
 @linux
 async def test_where_there_is_no_room_for_more_the_longest_idle_are_closed(
-    settings: Settings, gallery: Gallery
+    settings: Settings, gallery: Gallery, token: Tokens
 ) -> None:
     """Many more connections than the process takes, of every kind: who asks is let in, and a request at work stays."""
-    few = {"max_connections": 100, "idle_timeout_seconds": 600.0, "body_timeout_seconds": 600.0}
+    few = {
+        "max_connections": 100,
+        "idle_timeout_seconds": 600.0,
+        "body_timeout_seconds": 600.0,
+        "least_bytes_per_second": 0,
+    }
     async with serve(settings.model_copy(update=few)) as (_, url, _), httpx.AsyncClient(base_url=url) as client:
-        for what in kinds().values():
+        for what in kinds(token).values():
             with connections(url, 300, what):
                 await all_served(url)
         text = (await client.get("/metrics", timeout=PATIENCE_S)).text
-        assert _sample(text, "pinakes_connections_closed_total{", 'reason="crowded"') >= len(kinds()) * 200
+        assert _sample(text, "pinakes_connections_closed_total{", 'reason="crowded"') >= len(kinds(token)) * 200
 
 
 @linux
-async def test_what_sends_no_header_in_time_is_closed(settings: Settings, gallery: Gallery) -> None:
+async def test_what_sends_no_header_in_time_is_closed(settings: Settings, gallery: Gallery, token: Tokens) -> None:
     quick = settings.model_copy(update={"idle_timeout_seconds": 1.0})
     async with serve(quick) as (_, url, _):
         for name in ("silent", "half a header", "idle between requests"):
-            with connections(url, 1, kinds()[name]) as (only,):
+            with connections(url, 1, kinds(token)[name]) as (only,):
                 while await asyncio.to_thread(only.recv, 65_536):
                     pass
 
@@ -172,7 +188,7 @@ def test_who_still_sends_a_body_goes_before_who_waits_for_an_answer() -> None:
     for caller in seen:
         peer = watch.enter(_scope(caller))
         assert peer is not None
-        watch.receiving(peer, caller.descriptor < 3)
+        watch.receiving(peer, now=caller.descriptor < 3)
     assert sorted(caller.descriptor for caller, _ in watch.judge(seen, 0.0, ())) == [0, 1, 2]
 
 

@@ -10,10 +10,12 @@ import pytest
 from starlette.requests import Request
 
 from api.application import ADA, BEN, Gallery, Tokens, assert_problem, running
+from pinakes.api.body import allowed_s
 from pinakes.api.limits import CALLERS, RateLimit
 from pinakes.errors import TooManyRequests
 from pinakes.settings import Settings, load_settings
 from pinakes.store.pool import Pool
+from web.site import visiting
 
 URL = "/api/v1/content/unified"
 HISTOGRAM = "/api/v1/content/unified/histogram?field=created_at"
@@ -72,21 +74,17 @@ async def test_a_connection_that_does_not_come_in_time_is_an_overload(settings: 
 
 
 async def test_a_process_works_on_so_many_requests_and_no_more(
-    settings: Settings, gallery: Gallery, token: Tokens
+    settings: Settings, gallery: Gallery, pool: Pool, token: Tokens
 ) -> None:
-    """Bodies that do not come keep requests open; health passes all the same."""
-    arrive = asyncio.Event()
-
-    async def slow_body() -> Any:
-        await arrive.wait()
-        yield b'{"title": "at last"}'
-
-    async with running(settings.model_copy(update={"max_concurrent_requests": 2})) as client:
+    """Writes that wait for a lock keep requests open; health passes all the same."""
+    patient = {"max_concurrent_requests": 2, "statement_timeout_ms": 600_000}
+    async with running(settings.model_copy(update=patient)) as client, pool.acquire() as blocker:
+        lock = blocker.transaction()
+        await lock.start()
+        await blocker.execute("SELECT FROM content_items WHERE id = $1 FOR UPDATE", gallery.public.id)
         headers = token(ADA, "content:write")
-        asked = [
-            asyncio.create_task(client.post("/api/v1/content/auto", content=slow_body(), headers=headers))
-            for _ in range(5)
-        ]
+        item = f"/api/v1/content/regular/{gallery.public.id}"
+        asked = [asyncio.create_task(client.patch(item, json={"title": f"t{n}"}, headers=headers)) for n in range(5)]
         for _ in range(3):
             done, _ = await asyncio.wait(asked, timeout=60, return_when=asyncio.FIRST_COMPLETED)
             asked.remove(done.pop())
@@ -95,9 +93,83 @@ async def test_a_process_works_on_so_many_requests_and_no_more(
         assert refused.headers["retry-after"] == "1"
         assert refused.headers["x-content-type-options"] == "nosniff"
         assert (await client.get("/healthz")).status_code == 200
-        arrive.set()
-        assert [answer.status_code for answer in await asyncio.gather(*asked)] == [201, 201]
+        await lock.rollback()
+        assert [answer.status_code for answer in await asyncio.gather(*asked)] == [200, 200]
         assert (await client.get("/api/v1/tags")).status_code == 200
+
+
+async def test_who_still_sends_a_body_keeps_nobody_out(settings: Settings, gallery: Gallery, token: Tokens) -> None:
+    """More of them than requests are worked on at a time, on routes of the API and of pages."""
+    arrive, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def slow(text: bytes) -> Any:
+        begun.release()
+        await arrive.wait()
+        yield text
+
+    few = settings.model_copy(
+        update={"max_concurrent_requests": 2, "body_timeout_seconds": 600, "least_bytes_per_second": 0}
+    )
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    routes = [
+        ("/api/v1/content/auto", b'{"title": "at last"}', token(ADA, "content:write")),
+        ("/api/v1/content/unified", b"page=1", form),
+        ("/sign-in", b"token=x", form),
+    ]
+    async with visiting(few) as client:
+        asked = [
+            asyncio.create_task(client.post(path, content=slow(text), headers=headers))
+            for path, text, headers in routes
+            for _ in range(3)
+        ]
+        for _ in asked:
+            await begun.acquire()
+        assert (await client.get("/api/v1/tags")).status_code == 200
+        arrive.set()
+        told = {answer.status_code for answer in await asyncio.gather(*asked)}
+        assert told & {200, 201, 403}
+        assert told <= {200, 201, 403, 503}, "403: a form that no page gave; 503: all came at the same moment"
+        assert (await client.get("/api/v1/tags")).status_code == 200
+
+
+async def test_bodies_held_at_a_time_are_bounded_in_bytes(settings: Settings, gallery: Gallery, token: Tokens) -> None:
+    arrive, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def half() -> Any:
+        yield b'{"title": "' + b"x" * 1500
+        begun.release()
+        await arrive.wait()
+        yield b'"}'
+
+    url, headers = "/api/v1/content/auto", token(ADA, "content:write")
+    async with running(settings.model_copy(update={"max_bodies_bytes": 3000})) as client:
+        first = asyncio.create_task(client.post(url, content=half(), headers=headers))
+        await begun.acquire()
+        assert_problem(await client.post(url, json={"title": "y" * 2000}, headers=headers), 503, "PK705")
+        arrive.set()
+        assert (await first).status_code == 201
+        assert (await client.post(url, json={"title": "y" * 2000}, headers=headers)).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/api/v1/content/auto", "/api/v1/content/unified", "/sign-in"])
+@pytest.mark.parametrize("how", ["never", "in crumbs", "compressed"])
+async def test_no_route_reads_a_body_that_is_late_or_unreadable(
+    settings: Settings, gallery: Gallery, token: Tokens, path: str, how: str
+) -> None:
+    async def body() -> Any:
+        yield b"a" * 100
+        if how == "in crumbs":
+            for _ in range(2000):
+                yield b"a"
+        elif how != "compressed":
+            await asyncio.Event().wait()
+
+    headers = {} if path.endswith("auto") else {"content-type": "application/x-www-form-urlencoded"}
+    headers |= token(ADA, "content:write") | ({"content-encoding": "gzip"} if how == "compressed" else {})
+    changes = {"body_timeout_seconds": 0.05} if how == "never" else {}
+    async with visiting(settings.model_copy(update=changes)) as client:
+        answer = await client.post(path, content=body(), headers=headers)
+        assert answer.status_code == {"in crumbs": 400, "compressed": 415}.get(how, 408)
 
 
 async def test_a_body_that_does_not_come_is_waited_for_no_longer_than_allowed(
@@ -110,6 +182,12 @@ async def test_a_body_that_does_not_come_is_waited_for_no_longer_than_allowed(
     async with running(settings.model_copy(update={"body_timeout_seconds": 0.05})) as client:
         answer = await client.post("/api/v1/content/auto", content=never(), headers=token(ADA, "content:write"))
         assert_problem(answer, 408, "PK707")
+
+
+def test_a_body_must_keep_coming() -> None:
+    settings = load_settings(body_timeout_seconds=30, least_bytes_per_second=1000)
+    assert [allowed_s(settings, length) for length in (0, 1000, 10_000, 10**6)] == [5, 6, 15, 30]
+    assert allowed_s(load_settings(body_timeout_seconds=30, least_bytes_per_second=0), 0) == 30
 
 
 async def test_a_caller_who_asks_too_much_is_told_when_to_come_again(

@@ -67,7 +67,8 @@ def create_app(settings: Settings, connections: Connections | None = None) -> Fa
 
 def _middleware(settings: Settings, connections: Connections | None) -> list[Middleware]:
     """The layers around the routes, the outermost first."""
-    gate = Middleware(Gate, most=settings.max_concurrent_requests, connections=connections)
+    most, most_bytes = settings.max_concurrent_requests, settings.max_bodies_bytes
+    gate = Middleware(Gate, most=most, most_bytes=most_bytes, connections=connections)
     layers = [Middleware(Guard, connections=connections), gate]
     if settings.cors_origins is not None:
         exposed = ("etag", "age", "x-cache", "location", "retry-after", "x-pinakes-epoch")

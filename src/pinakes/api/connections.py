@@ -95,7 +95,7 @@ class Connections:
         self._working.add(peer)
         return peer
 
-    def receiving(self, peer: Peer, now: bool) -> None:
+    def receiving(self, peer: Peer, *, now: bool) -> None:
         """Whether the body of a request is being waited for."""
         (self._receiving.add if now else self._receiving.discard)(peer)
 

@@ -1,6 +1,7 @@
 """What one process takes on: so many requests at a time, and so many costly ones of each caller.
 
-`Gate` counts the requests being worked on and refuses the next at once (503). Health and metrics pass
+`Gate` counts the requests being worked on and refuses the next at once (503); one whose body is still coming is not
+worked on. Health and metrics pass
 always: who looks after an overloaded server must be able to see it.
 
 `RateLimit` gives each caller a bucket of `burst` tokens that fills by `per_second` (a token bucket:
@@ -16,7 +17,8 @@ import ipaddress
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,13 +33,15 @@ ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class Gate:
-    """ASGI middleware: no more than `most` requests at a time."""
+    """ASGI middleware: no more than `most` requests at a time, and bodies of `most_bytes` in all."""
 
-    def __init__(self, app: ASGIApp, most: int, connections: Connections | None = None) -> None:
+    def __init__(self, app: ASGIApp, most: int, most_bytes: int, connections: Connections | None = None) -> None:
         self._app = app
         self._most = most
+        self._most_bytes = most_bytes
         self._connections = connections
         self._inside = 0
+        self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets the request in, or refuses it."""
@@ -53,10 +57,50 @@ class Gate:
             await problem_response(Overloaded(refusal))(scope, receive, send)
             return
         self._inside += 1
+        scope["pinakes.gate"] = self
         try:
             await self._app(scope, receive, send)
         finally:
             self._inside -= 1
+            self._bytes -= scope.get("pinakes.held", 0)
+
+    @asynccontextmanager
+    async def outside(self, scope: Scope) -> AsyncIterator[None]:
+        """While the body of an admitted request comes, another one may be worked on.
+
+        Raises:
+            Overloaded: at the end, where as many are worked on as may be.
+        """
+        connections, client = self._connections, scope.get("client")
+        peer = None if client is None else (client[0], str(client[1]))
+        self._inside -= 1
+        if connections is not None and peer is not None:
+            connections.receiving(peer, now=True)
+        try:
+            yield
+        finally:
+            self._inside += 1
+            if connections is not None and peer is not None:
+                connections.receiving(peer, now=False)
+        if self._inside > self._most:
+            raise Overloaded("This process has as many requests as it takes.")
+
+    def hold(self, scope: Scope, size: int) -> None:
+        """So many bytes more of a request's body are held until it is answered.
+
+        Raises:
+            Overloaded: they are more than are held for all.
+        """
+        if self._bytes + size > self._most_bytes:
+            raise Overloaded("This process holds as many bodies of requests as it takes.")
+        self._bytes += size
+        scope["pinakes.held"] = scope.get("pinakes.held", 0) + size
+
+
+def gate_of(scope: Scope) -> Gate:
+    """The gate that let a request in."""
+    gate: Gate = scope["pinakes.gate"]
+    return gate
 
 
 class RateLimit:

@@ -65,7 +65,7 @@ async def on_pinakes_error(_: Request, error: Exception) -> Response:
     """Answers errors raised on purpose; those of our own making are logged."""
     assert isinstance(error, PinakesError)
     if error.status >= 500 and not isinstance(error, Overloaded):  # which comes by the thousand, and says nothing new
-        _log.warning("%s: %s", error.code, error.detail, exc_info=error)
+        _log.warning("%s: %s", error.code, error.detail, exc_info=error if error.status == 500 else None)
         if error.status == 500:
             return unexpected()
         return problem_response(_without_detail(error))

@@ -25,8 +25,8 @@ READING = (
     errors.StatementTimeout,
     errors.Overloaded,
 )
-BODY = (errors.InvalidJson, errors.BodyTooLarge, errors.BodyTooSlow)
-_FORM = (errors.BodyTooLarge, errors.BodyTooSlow, errors.WrongMediaType)
+BODY = (errors.InvalidJson, errors.BodyTooLarge, errors.BodyTooSlow, errors.BodyUnreadable, errors.WrongMediaType)
+_FORM = (errors.BodyTooLarge, errors.BodyTooSlow, errors.BodyUnreadable, errors.WrongMediaType)
 _SEARCHING = (*READING, errors.QuerySyntax, errors.TooManyTerms, errors.TooManyRequests)
 
 

@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from pinakes.api.body import received
 from pinakes.api.state import state_of
-from pinakes.errors import BodyTooLarge, ForeignForm, InvalidContent
+from pinakes.errors import ForeignForm, InvalidContent
 from pinakes.web.session import require_own_form
 
 _MOST_FIELDS = 64
@@ -20,16 +21,11 @@ async def read(request: Request) -> dict[str, str]:
 
     Raises:
         ForeignForm: it is not.
-        BodyTooLarge: it is longer than `max-body-bytes`.
+        BodyTooLarge, BodyTooSlow, BodyUnreadable, WrongMediaType, Overloaded: as `api.body.received`.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         raise ForeignForm("A form of this site is sent in another encoding.")
-    most = state_of(request).settings.max_body_bytes
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise BodyTooLarge(allowed=f"at most {most:,} bytes")
+    body, _ = await received(request, state_of(request).settings.max_body_bytes)
     try:
         fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict"))
     except ValueError as error:

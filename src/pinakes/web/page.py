@@ -168,8 +168,8 @@ def see(address: str) -> Response:
 
 def refusal(request: Request, error: PinakesError) -> Response:
     """`error` as a page with a way on; what happened inside is logged, never shown."""
-    if error.status >= 500:
-        _log.warning("%s: %s", error.code, error.detail, exc_info=error)
+    if error.status >= 500:  # where the inside is at fault, and not the database or the load, it is wanted where
+        _log.warning("%s: %s", error.code, error.detail, exc_info=error if error.status == 500 else None)
     return render(request, "refused.html", status=error.status, **_told(error))
 
 
