@@ -40,7 +40,7 @@ def settings_table() -> str:
     rows = ["| setting | default | allowed | what it does |", "|---|---|---|---|"]
     for name, schema in Settings.model_json_schema()["properties"].items():
         default = Settings.model_fields[name].default
-        shown = "not set" if default is None else f"`{default}`"
+        shown = "not set" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         rows.append(f"| `{hyphenated(name)}` | {shown} | {_allowed(schema)} | {schema['description']} |")
     return "\n".join(rows)
 
@@ -52,8 +52,12 @@ def _allowed(schema: dict[str, Any]) -> str:
             continue
         if "enum" in kind:
             return ", ".join(f"`{value}`" for value in kind["enum"])
-        if "pattern" in kind:
+        if kind.get("type") == "boolean":
+            return "`true`, `false`"
+        if "kb" in kind.get("pattern", ""):
             return "a number with `kb`, `mb` or `gb`"
+        if "pattern" in kind:
+            return f"text that matches `{kind['pattern'].replace('|', chr(92) + '|')}`"
         if "minLength" in kind:
             return f"text, {kind['minLength']} characters or more"
         if kind.get("type") in {"integer", "number"}:

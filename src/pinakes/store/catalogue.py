@@ -226,6 +226,8 @@ def _changed(each: Object, here: Object) -> tuple[str, ...]:
         case "table":
             parent, _, bound = each.definition.removeprefix("PARTITION OF ").partition(" ")
             return (f'ALTER TABLE "{parent}" ATTACH PARTITION {name} {bound}',)
+        case "column" if " GENERATED " in each.definition:
+            return (_alter(each, f"DROP COLUMN {name} CASCADE"), *_made(each, ()))
         case "column":
             kind = each.definition.partition(" COLLATE ")[0]
             return (_alter(each, f"ALTER COLUMN {name} TYPE {each.definition} USING {name}::{kind}"),)

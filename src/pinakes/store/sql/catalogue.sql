@@ -46,6 +46,12 @@ WITH tables AS (
             JOIN pg_type AS types ON types.oid = columns.atttypid
             WHERE collations.oid = columns.attcollation
               AND columns.attcollation <> types.typcollation
+        ), '') || coalesce((
+            SELECT ' GENERATED ALWAYS AS (' || pg_get_expr(defaults.adbin, defaults.adrelid) || ') STORED'
+            FROM pg_attrdef AS defaults
+            WHERE defaults.adrelid = columns.table_id
+              AND defaults.adnum = columns.attnum
+              AND columns.attgenerated = 's'
         ), ''),
         ''
     FROM columns
@@ -57,6 +63,7 @@ WITH tables AS (
     SELECT 4, columns.table_id, 'default', columns.parent, columns.attname, pg_get_expr(defaults.adbin, defaults.adrelid), ''
     FROM columns
     JOIN pg_attrdef AS defaults ON defaults.adrelid = columns.table_id AND defaults.adnum = columns.attnum
+    WHERE columns.attgenerated = ''
     UNION ALL
     SELECT
         5, columns.table_id, 'identity', columns.parent, columns.attname,
