@@ -10,10 +10,12 @@ docs/configuration.md is generated from this table, so each field says what it d
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -74,6 +76,17 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one")
     workers: int = Field(1, ge=1, le=256, description="Web server processes")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#\s@]+(/[A-Za-z0-9._~-]+)*/?$",
+        description="Address people use, where a proxy stands before the service, as `https://example.org/gallery`; "
+        "what follows the host is the path everything stands below",
+    )
+    trusted_proxies: str | None = Field(
+        None,
+        description="Addresses or networks of proxies whose `Forwarded` and `X-Forwarded-…` headers are believed, "
+        "separated by spaces",
+    )
     drain_delay_seconds: float = Field(
         0.0,
         ge=0,
@@ -287,6 +300,14 @@ class Settings(BaseSettings):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str | None) -> str | None:
+        for each in re.split(r"[\s,]+", value or ""):
+            if each:
+                ipaddress.ip_network(each, strict=False)
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.default_page_size > self.max_page_size:
@@ -313,6 +334,10 @@ class Settings(BaseSettings):
     def index_memory_bytes(self) -> int:
         """`index_memory` in bytes."""
         return int(self.index_memory[:-2]) << {"kb": 10, "mb": 20, "gb": 30}[self.index_memory[-2:]]
+
+    def root_path(self) -> str:
+        """The path of `public_url` that everything stands below, as `/gallery`; empty where there is none."""
+        return urlsplit(self.public_url or "").path.rstrip("/")
 
     def environment(self) -> dict[str, str]:
         """Variables from which a child process reads exactly these settings and no file."""

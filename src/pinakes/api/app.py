@@ -22,6 +22,7 @@ from pinakes.api.limits import Gate
 from pinakes.api.openapi import description
 from pinakes.api.params import LONG
 from pinakes.api.problem import on_http_exception, on_pinakes_error, problem_response
+from pinakes.api.proxies import Below
 from pinakes.api.route import Handler
 from pinakes.api.routes import by_path, paths
 from pinakes.api.state import open_state, state_of
@@ -56,6 +57,7 @@ def create_app(settings: Settings, connections: Connections | None = None) -> Fa
         exception_handlers={PinakesError: on_pinakes_error, HTTPException: on_http_exception},
     )
     openapi = description(pinakes.__version__, paths())
+    openapi["servers"] = [{"url": settings.root_path() or "/"}]
     handlers = by_path()
     handlers["/openapi.json"] = _fixed(Response(encode.to_json(openapi), media_type="application/json"))
     csp = {"content-security-policy": docs_page.CONTENT_SECURITY_POLICY}
@@ -85,6 +87,8 @@ def _middleware(settings: Settings, connections: Connections | None) -> list[Mid
                 expose_headers=exposed,
             ),
         )
+    if settings.root_path():
+        layers.insert(0, Middleware(Below, root=settings.root_path()))
     return layers
 
 

@@ -25,7 +25,7 @@ def render(openapi: dict[str, Any]) -> str:
             '<meta name="viewport" content="width=device-width">',
             f"<title>{escape(info['title'])} API</title><style>{_STYLE}</style>",
             f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info['description'])} ",
-            'The same as data: <a href="/openapi.json">openapi.json</a>.</p>',
+            'The same as data: <a href="openapi.json">openapi.json</a>.</p>',
             *(
                 part
                 for path, methods in openapi["paths"].items()

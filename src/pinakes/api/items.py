@@ -26,6 +26,7 @@ from pinakes.api import encode, params, values
 from pinakes.api.body import read_object
 from pinakes.api.parameters import WRITES, Parameter
 from pinakes.api.problem import shown
+from pinakes.api.proxies import link
 from pinakes.api.state import identity_of, state_of
 from pinakes.errors import InvalidParameter
 from pinakes.query.item import Item, Unread
@@ -61,7 +62,7 @@ async def create_item(request: Request) -> Response:
     given = request.headers.get("idempotency-key")
     key = None if given is None else Key.of(author.user_id, given, source, draft.model_dump_json().encode())
     item = await state_of(request).service.create(source, draft, author, receipt=receipt, key=key)
-    location = {"location": PATH.format(source_type=source.name, id=item.id)}
+    location = {"location": link(PATH.format(source_type=source.name, id=item.id))}
     return _answer(item, 201, {**location, **await _seen(request, receipt)}, draft.repairs)
 
 

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pinakes.api.connections import Connections
 from pinakes.api.problem import problem_response
+from pinakes.api.proxies import caller
 from pinakes.errors import Overloaded, TooManyRequests
 from pinakes.settings import Settings
 
@@ -109,7 +110,7 @@ class RateLimit:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = settings.rate_limit_per_second
         self._burst = settings.rate_limit_burst
-        self._header = settings.client_address_header
+        self._settings = settings
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         """Caller -> tokens at a time."""
@@ -136,12 +137,8 @@ class RateLimit:
 
     def _address(self, request: Request) -> str:
         """The network a caller without a token comes from."""
-        client = request.client
-        text = client.host if client is not None else ""
-        if self._header is not None:
-            text = ",".join(request.headers.getlist(self._header)).rpartition(",")[2].strip() or text
         try:
-            address = ipaddress.ip_address(text)
+            address = ipaddress.ip_address(caller(request, self._settings))
         except ValueError:
             return "unknown"
         if address.version == 6:

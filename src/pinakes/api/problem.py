@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from pinakes.api.proxies import link
 from pinakes.errors import MethodNotAllowed, NoSuchRoute, NotAuthenticated, Overloaded, PinakesError, RequestError
 
 MEDIA_TYPE = "application/problem+json"
@@ -86,7 +87,7 @@ def without_slash(request: Request) -> Response | None:
     if not any(route.matches({**request.scope, "path": bare})[0] == Match.FULL for route in request.app.router.routes):
         return None
     asked: bytes = request.scope["query_string"]
-    location = quote(bare) + (f"?{asked.decode('latin-1')}" if asked else "")
+    location = link(quote(bare)) + (f"?{asked.decode('latin-1')}" if asked else "")
     return Response(status_code=308, headers={"location": location, "cache-control": "no-store"})
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from starlette.requests import Request
 
+from pinakes.api.proxies import link, root_path
 from pinakes.memory import remembered
 
 Pair = tuple[str, str]
@@ -41,7 +42,7 @@ class Address:
     def at(self, path: str) -> str:
         """This query string behind `path`."""
         text = urlencode(self.pairs, errors="surrogateescape")
-        return f"{path}?{text}" if text else path
+        return f"{link(path)}?{text}" if text else link(path)
 
     @property
     def raw(self) -> bytes:
@@ -79,7 +80,7 @@ class Address:
 
     def one_more(self, name: str, value: str) -> str:
         """The gallery with one more value of a parameter that lacks it: `plus`, for the many tags beside a page."""
-        return f"{_gallery(self)}{name}={quote_plus(value)}"
+        return f"{_gallery(self, root_path())}{name}={quote_plus(value)}"
 
     def put(self, **values: str | int | None) -> Address:
         """With these parameters set; None takes one away. Where it is about a filter, call `first`, too."""
@@ -102,7 +103,7 @@ class Address:
 
 
 @remembered("addresses", 2**18)
-def _gallery(address: Address) -> str:
-    """The first page of the gallery, ready for one more parameter."""
+def _gallery(address: Address, _: str) -> str:
+    """The first page of the gallery, ready for one more parameter; below a root path."""
     text = address.first().at("/")
-    return f"{text}&" if "?" in text else "/?"
+    return f"{text}&" if "?" in text else f"{text}?"

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from pinakes.api import values
 from pinakes.api.parameters import Parameter
+from pinakes.api.proxies import root_path
 from pinakes.web.address import Address
 from pinakes.web.session import is_https
 
@@ -64,5 +65,7 @@ def changed(request: Request) -> Response | None:
     location = here.at(quote(request.scope["path"]))
     response = Response(status_code=303, headers={"location": location, "cache-control": "no-store"})
     look = replace(look_of(request), **chosen)
-    response.set_cookie(COOKIE, str(look), max_age=_YEAR_S, samesite="lax", secure=is_https(request), path="/")
+    response.set_cookie(
+        COOKIE, str(look), max_age=_YEAR_S, samesite="lax", secure=is_https(request), path=root_path() or "/"
+    )
     return response

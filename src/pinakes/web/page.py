@@ -21,6 +21,7 @@ from starlette.responses import Response
 from pinakes.api.auth import ADMIN
 from pinakes.api.parameters import Parameter
 from pinakes.api.params import read
+from pinakes.api.proxies import link, root_path
 from pinakes.api.state import state_of
 from pinakes.errors import (
     NoSuchRoute,
@@ -60,7 +61,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-TEMPLATES.globals.update(asset=assets.address, Address=Address, colors=facets.color)
+TEMPLATES.globals.update(link=link, asset=lambda name: link(assets.address(name)), Address=Address, colors=facets.color)
 TEMPLATES.filters.update(wording.FILTERS)
 
 
@@ -139,6 +140,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         "administrator": ADMIN in visitor.identity.scopes,
         "look": look.look_of(request),
         "here": Address.of(request),
+        "root": root_path(),
         "path": quote(request.scope["path"]),
         "method": request.method,
         "form_key": lambda: session.form_key(request),
@@ -162,7 +164,7 @@ def see(address: str) -> Response:
     assert address.startswith("/")
     assert not address.startswith(("//", "/\\"))
     # A header holds no letters beyond ASCII; what is encoded already stays so.
-    location = quote(address, safe="/?#[]@!$&'()*+,;=%:~")
+    location = quote(link(address), safe="/?#[]@!$&'()*+,;=%:~")
     return Response(status_code=303, headers={"location": location, "cache-control": "no-store"})
 
 

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.auth import ANONYMOUS, Identity
+from pinakes.api.proxies import plain, root_path, seen
 from pinakes.api.state import state_of
 from pinakes.errors import ForeignForm, NotAuthenticated
 
@@ -67,12 +68,12 @@ def _visitor(request: Request) -> Visitor:
 def begin(request: Request, response: Response, token: str) -> None:
     """Signs the visitor in: from now on they are who `token` says."""
     _set(request, response, SESSION, token)
-    response.delete_cookie(FORM)
+    response.delete_cookie(FORM, path=root_path() or "/")
 
 
 def end(response: Response) -> None:
     """Signs the visitor out."""
-    response.delete_cookie(SESSION)
+    response.delete_cookie(SESSION, path=root_path() or "/")
 
 
 def form_key(request: Request) -> str:
@@ -112,19 +113,21 @@ def _from_this_site(request: Request) -> bool:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None and site not in {"same-origin", "none"}:
         return False
-    if origin is None or origin == "null":
-        # A privacy setting of the browser, or a policy that a proxy added, hides the origin of our own pages, too.
-        return origin is None or site == "same-origin"
-    return urlsplit(origin).netloc == request.headers.get("host")
+    # A script cannot set this header, so it is worth as much as an origin. Proxies change hosts, and privacy settings
+    # or a policy that a proxy added make the origin of our own pages `null`.
+    if origin is None or site == "same-origin":
+        return True
+    given = urlsplit(origin)
+    return plain(given.netloc, given.scheme) in seen(request, state_of(request).settings).hosts
 
 
 def is_https(request: Request) -> bool:
     """Whether the visitor's browser speaks https, to us or to a proxy before us."""
-    return request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
+    return seen(request, state_of(request).settings).https
 
 
 def _set(request: Request, response: Response, name: str, value: str) -> None:
-    response.set_cookie(name, value, httponly=True, samesite="lax", secure=is_https(request), path="/")
+    response.set_cookie(name, value, httponly=True, samesite="lax", secure=is_https(request), path=root_path() or "/")
 
 
 def _key(request: Request, bound: str) -> str:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from pinakes.api.app import Methods, create_app
 from pinakes.api.connections import Connections
 from pinakes.api.problem import on_http_exception, without_slash
-from pinakes.errors import NoSuchRoute
+from pinakes.errors import NoSuchRoute, SettingsError
 from pinakes.settings import Settings
 from pinakes.web import page
 from pinakes.web.routes import by_path
@@ -25,6 +25,9 @@ def create_site(settings: Settings, connections: Connections | None = None) -> F
     """The whole site on the databases of `settings`; `connections` and what it raises as `create_app`."""
     app = create_app(settings, connections)
     app.router.routes += [Route(path, Methods(methods, settings)) for path, methods in by_path().items()]
+    first = settings.root_path().split("/")[1:2]
+    if first and any(getattr(route, "path", "").split("/")[1:2] == first for route in app.router.routes):
+        raise SettingsError(f"public-url: its path begins with {first[0]}, where the site has addresses of its own")
     app.add_exception_handler(HTTPException, _on_http_exception)
     return app
 

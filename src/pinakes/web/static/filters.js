@@ -1,4 +1,6 @@
 // Filters take effect when they are changed; without scripts a button sends them.
+import { root } from "./root.js";
+
 const form = document.getElementById("filters");
 
 // The address of the form without what says nothing.
@@ -13,7 +15,7 @@ export function address() {
   if (halves === 0 && all) told.append("content_source_types", "");
   if (halves === all) told.delete("content_source_types");
   const text = told.toString();
-  return text ? `/?${text}` : "/";
+  return text ? `${root}/?${text}` : `${root}/`;
 }
 
 if (form) {

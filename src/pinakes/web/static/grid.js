@@ -1,6 +1,7 @@
 // The grid: sizes without loading again, the next page fetched ahead, and scrolling on where that is chosen.
 import { part, say, sorry } from "./fetching.js";
 import { remember } from "./look.js";
+import { root } from "./root.js";
 
 const AHEAD_PX = 1200;
 const grid = document.getElementById("grid");
@@ -69,7 +70,7 @@ class Walk {
     asked.set("cursor", this.next);
     this.more.textContent = "Loading …";
     try {
-      const found = (await part(`/page/grid?${asked}`)).getElementById("grid");
+      const found = (await part(`${root}/page/grid?${asked}`)).getElementById("grid");
       const known = new Set([...grid.children].map((card) => card.id));
       const fresh = [...found.children].filter((card) => !known.has(card.id));
       this.walked.push(this.next);

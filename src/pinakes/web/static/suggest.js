@@ -1,4 +1,6 @@
 // Completion of tags: in the search box for the word at its end, in a list of names for the last name.
+import { root } from "./root.js";
+
 const WAIT_MS = 60;
 
 function split(field) {
@@ -87,9 +89,9 @@ class Completion {
     if (!word || !word.typed.trim()) return this.close();
     this.asking = new AbortController();
     const asked = new URLSearchParams({ q: word.typed.replaceAll("_", " ").slice(0, 60) });
-    if (!word.names && location.pathname === "/") asked.set("within", location.search.slice(1));
+    if (!word.names && [root, `${root}/`].includes(location.pathname)) asked.set("within", location.search.slice(1));
     try {
-      const response = await fetch(`/page/suggest?${asked}`, { signal: this.asking.signal });
+      const response = await fetch(`${root}/page/suggest?${asked}`, { signal: this.asking.signal });
       if (!response.ok) return this.close();
       this.show((await response.json()).suggestions);
     } catch (error) {
