@@ -9,6 +9,7 @@ which says itself of which state it is (`engines.index_quick`).
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Any
 
@@ -36,6 +37,7 @@ from pinakes.query.formula import disj
 from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
 from pinakes.query.item import Item, Page, Unread
 from pinakes.query.sources import Source
+from pinakes.query.text import unspaced
 from pinakes.settings import Settings
 from pinakes.store import content
 from pinakes.store.content import Author, Change, Draft
@@ -383,11 +385,19 @@ def _reading(query: GalleryQuery, told: Page | Insight, stamp: Stamp, understood
     told = dataclasses.replace(
         told,
         query=query.q or None,
-        warnings=(*understood.warnings, *told.warnings),
+        warnings=(*understood.warnings, *_whole_only(query, told), *told.warnings),
         epoch=stamp.epoch if stamp.policy else None,
     )
     explained = {"formula": str(understood.formula), **trace.figures()} if trace.detailed else None
     return Reading(told, stamp, understood, trace.stages, explained)
+
+
+def _whole_only(query: GalleryQuery, told: Page | Insight) -> Iterator[str]:
+    """Why nothing may have been found: a part was asked for of what is one word."""
+    if isinstance(told, Page) and told.total_count == 0:
+        word = unspaced(query.search_term) or unspaced(query.q)
+        if word is not None:
+            yield f"{word!r} is found as a whole word only: text without spaces is one word between punctuation marks"
 
 
 def _about(query: GalleryQuery) -> GalleryQuery:

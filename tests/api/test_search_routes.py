@@ -97,6 +97,42 @@ async def test_suggestions_count_what_the_caller_sees(client: httpx.AsyncClient,
     assert await told(token(ADA), q="s", within="creator_filter=user") == [("sunset", 2), ("secret", 1)]
 
 
+EMOTICONS = (":)", "^_^", "...", "?", "!?", ":D", "¯\\_(ツ)_/¯", "Wählen", "ﬁne art", "ﾊﾝｶｸ")
+
+
+async def test_names_that_are_no_words_are_suggested_and_found(client: httpx.AsyncClient, token: Tokens) -> None:
+    headers = token(ADA, "content:write")
+    for name in EMOTICONS:
+        await client.post("/api/v1/content/regular", json={"title": "t", "tags": [name, "other"]}, headers=headers)
+    for name in EMOTICONS:
+        for typed in (name, name[:-1] or name):
+            found = (await _get(client, SUGGEST, q=typed))["suggestions"]
+            assert found[0]["name"] == name or name in [each["name"] for each in found], typed
+            assert "other" not in [each["name"] for each in found], typed
+        quoted = name.replace("\\", "\\\\")
+        assert (await _get(client, UNIFIED, q=f'tag:"{quoted}"'))["pagination"]["total_count"] == 1
+    for typed, name in (("FINE", "ﬁne art"), ("wÄhl", "Wählen"), ("ハンカ", "ﾊﾝｶｸ"), ("art", "ﬁne art")):
+        assert name in [each["name"] for each in (await _get(client, SUGGEST, q=typed))["suggestions"]]
+    assert (await _get(client, SUGGEST, q=":~"))["suggestions"] == []
+
+
+async def test_a_part_of_a_text_without_spaces_is_said_not_to_be_found(
+    client: httpx.AsyncClient, token: Tokens
+) -> None:
+    headers = token(ADA, "content:write")
+    for title in ("東京タワーの夜景", "สวัสดีครับ", "서울에서"):
+        await client.post("/api/v1/content/regular", json={"title": title}, headers=headers)
+    for part in ("東京", "สวัสดี", "서울"):
+        for asked in ({"search_term": part}, {"q": part}):
+            answer = await _get(client, UNIFIED, **asked)
+            assert answer["pagination"]["total_count"] == 0
+            assert any(f"{part!r} is found as a whole word only" in each for each in answer["warnings"])
+    answer = await _get(client, UNIFIED, search_term="東京タワーの夜景")
+    assert answer["pagination"]["total_count"] == 1
+    assert not any("whole word" in each for each in answer["warnings"])
+    assert not any("whole word" in each for each in (await _get(client, UNIFIED, q="nothing"))["warnings"])
+
+
 async def test_suggestions_show_aliases_as_arrows(client: httpx.AsyncClient, pool: Pool) -> None:
     async with pool.acquire() as conn:
         await aliases.put(conn, {"early dusk": "sunset", "hidden dusk": "secret"})

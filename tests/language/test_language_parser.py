@@ -203,6 +203,11 @@ def test_a_suggested_value_can_be_asked_wherever_it_stands(seed: int, field: str
         ("sea) sort:date", "sea order:created"),
         ("(order:date sea", None),
         ("scroe:>1 " + "sea " * 400, None),
+        (":)", 'tag:":)"'),
+        (">:(", 'tag:">:("'),
+        ("castle -:) sea", 'castle -tag:":)" sea'),
+        (":( sea", 'tag:":(" sea'),
+        (":\\)", 'tag:":\\\\)"'),
     ],
 )
 def test_a_suggestion_can_be_asked_itself_or_is_not_given(typed: str, meant: str | None) -> None:

@@ -60,6 +60,20 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(word[i : i + MAX_WORD] for word in found for i in range(0, len(word), MAX_WORD))
 
 
+# Scripts that put no space between words, and Korean, which writes particles onto them.
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u9fff"
+    r"\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+
+
+def unspaced(text: str) -> str | None:
+    """The first word of `text` in a script that puts no spaces between words, so that only the whole of it is found."""
+    if text.isascii():
+        return None
+    return next((word for word in words(text) if _UNSPACED.search(word)), None)
+
+
 def contains_phrase(haystack: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
     """Whether `phrase` stands in `haystack` as adjacent words in this order."""
     width = len(phrase)

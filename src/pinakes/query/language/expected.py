@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pinakes.query.language.grammar import FIELDS, FLAGS, values
 from pinakes.query.language.values import EXAMPLES, one_apart, repaired
+from pinakes.query.text import words
 
 _WORDS: dict[str, str] = {
     "WORD": "a word",
@@ -25,6 +26,11 @@ _WORDS: dict[str, str] = {
 _CONDITION = {"WORD", "QUOTED", "LPAR"}
 _ORDER = re.compile(r'(order|asc|desc):[^\s()"]*', re.IGNORECASE)
 _PIECE = re.compile(r'"[^\s()"]*"|[^\s()"]+')
+
+# A piece between spaces and the minus before it; it may be a name where it has more in it than signs of the grammar.
+_BRACKETED = re.compile(r'(?<!\S)([-~]?)([^\s"]{2,})(?!\S)')
+_SIGNS = re.compile(r"[()|]")
+_OTHERS = re.compile(r"[^()|~-]")
 
 _SYNONYMS = {
     "date": "created",
@@ -91,6 +97,8 @@ def suggestion(text: str, position: int, accepted: set[str]) -> tuple[str | None
     value = next(iter(accepted & EXAMPLES.keys()), None)
     if value is not None:
         return _with_other_value(value, text[:position], rest)
+    if named := _bracketed_name(text, position):
+        return "A name with brackets that is no word goes into quotes, behind tag:.", named
     if ordered := _ORDER.match(rest):
         without = text[:position].rstrip() + rest[ordered.end() :]
         return f"{ordered[1].lower()}: stands outside of brackets.", f"{without} {ordered[0]}"
@@ -106,6 +114,18 @@ def suggestion(text: str, position: int, accepted: set[str]) -> tuple[str | None
     if not rest and (shorter != text.rstrip() or text.rstrip().lower().endswith(" or")):
         return "Nothing follows this or.", (shorter if shorter != text.rstrip() else shorter[:-3]).rstrip()
     return None, None
+
+
+def _bracketed_name(text: str, position: int) -> str | None:
+    """`text` with a piece such as `:)` or `>:(` as the name of a tag, where one can be what is wrong at `position`."""
+    for found in _BRACKETED.finditer(text):
+        sign, name = found.groups()
+        if words(name) or not _SIGNS.search(name) or not _OTHERS.search(name):
+            continue
+        if found.start() <= position <= found.end() or position == len(text):
+            quoted = name.replace("\\", "\\\\")
+            return f'{text[: found.start()]}{sign}tag:"{quoted}"{text[found.end() :]}'
+    return None
 
 
 def _with_other_value(terminal: str, before: str, rest: str) -> tuple[str | None, str | None]:
