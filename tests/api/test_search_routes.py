@@ -124,7 +124,7 @@ async def test_a_part_of_a_text_without_spaces_is_said_not_to_be_found(
         await client.post("/api/v1/content/regular", json={"title": title}, headers=headers)
     for part in ("東京", "สวัสดี", "서울"):
         for asked in ({"search_term": part}, {"q": part}):
-            answer = await _get(client, UNIFIED, **asked)
+            answer = await _get(client, UNIFIED, None, **asked)
             assert answer["pagination"]["total_count"] == 0
             assert any(f"{part!r} is found as a whole word only" in each for each in answer["warnings"])
     answer = await _get(client, UNIFIED, search_term="東京タワーの夜景")
