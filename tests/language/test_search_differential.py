@@ -20,6 +20,7 @@ from pinakes.query import formula as f
 from pinakes.query.formula import Formula, Term
 from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
 from pinakes.query.item import Item
+from pinakes.query.language.adjacent import Adjacent
 from pinakes.query.language.syntax import (
     Creator,
     Node,
@@ -64,7 +65,7 @@ class Names:
                 return self._tags({ref} & {tag.id for tag in TAGS}, ref)
             case str():
                 return self._tags(self._called(ref), ref)
-            case Word(text) | TagName(text):
+            case Word(text) | TagName(text) | Adjacent(text):
                 return self._tags(self._called(text), ref)
             case Pattern(text):
                 return f.disj(self._tags({tag}, ref) for tag in self._like(text))

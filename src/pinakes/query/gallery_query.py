@@ -19,6 +19,8 @@ Semantics that are easy to get wrong, and are tested by name:
   kept as canonical text; an order it names replaces `sort_field` and `sort_order`.
 * `fields`: the fields of an item that are shown; None is all of them, without large values
   (`pinakes.query.fieldset`).
+* `typed_together`: adjacent plain words of `q` as it was typed, which may be one tag's name; its canonical text
+  has forgotten the order. Read from `q` where it is not given.
 * `descendants`: whether a tag also finds what is tagged with one below it in the hierarchy; None
   means yes for tags named in `q` and no for the other parameters.
 """
@@ -35,14 +37,15 @@ from pinakes.query import formula as f
 from pinakes.query.fieldset import normal
 from pinakes.query.formula import Formula, Range, Term
 from pinakes.query.language import meaning
+from pinakes.query.language.adjacent import Adjacent, adjacent
 from pinakes.query.language.parser import parse
 from pinakes.query.language.syntax import Name, Question, names
 from pinakes.query.search import parse_search
 from pinakes.query.sources import SOURCES
 
 TagRef: TypeAlias = int | str
-Ref: TypeAlias = TagRef | Name
-"""What must be looked up: tags by number or name, and the names in `q`."""
+Ref: TypeAlias = TagRef | Name | Adjacent
+"""What must be looked up: tags by number or name, the names in `q`, and adjacent words that may be one name."""
 SortField: TypeAlias = Literal["created_at", "updated_at", "quality_score", "title"]
 SortOrder: TypeAlias = Literal["asc", "desc"]
 CreatorFilter: TypeAlias = Literal["all", "user", "community"]
@@ -97,6 +100,7 @@ class GalleryQuery:
     fields: tuple[str, ...] | None = None
     cursor: str | None = None
     viewer: int | None = None
+    typed_together: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _one_of("sort_field", self.sort_field, SORT_FIELDS)
@@ -109,6 +113,8 @@ class GalleryQuery:
         object.__setattr__(self, "fields", normal(self.fields))
         if self.q:
             question = self.question
+            if self.typed_together is None:
+                object.__setattr__(self, "typed_together", adjacent(self.q))
             object.__setattr__(self, "q", str(question))
             object.__setattr__(self, "sort_field", _SORT_FIELD.get(question.order or "", self.sort_field))
             object.__setattr__(self, "sort_order", question.direction or self.sort_order)
@@ -127,7 +133,9 @@ class GalleryQuery:
     @property
     def refs(self) -> frozenset[Ref]:
         """Everything the query names that must be looked up."""
-        return self.tag_refs | names(self.question.condition) if self.q else self.tag_refs
+        if not self.q:
+            return self.tag_refs
+        return self.tag_refs | names(self.question.condition) | frozenset(map(Adjacent, self.typed_together or ()))
 
     @property
     def tag_refs(self) -> frozenset[TagRef]:

@@ -14,11 +14,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from pinakes.errors import TooManyTerms
 from pinakes.query.formula import NOTHING, Formula, Term, disj, leaves
 from pinakes.query.gallery_query import Ref
-from pinakes.query.language.syntax import Creator, Pattern, TagName, Word
+from pinakes.query.language.adjacent import Adjacent
+from pinakes.query.language.syntax import Creator, Pattern, TagName, Word, typed
 from pinakes.query.names import key
 from pinakes.query.sources import SOURCES
 from pinakes.query.text import words
@@ -94,13 +96,17 @@ async def resolve(
     if not refs:
         return Vocabulary()
     lookup = _Lookup(connection, viewer, descendants)
-    await lookup.tags([ref for ref in refs if isinstance(ref, int | str | Word | TagName)])
+    await lookup.tags([ref for ref in refs if isinstance(ref, int | str | Word | TagName | Adjacent)])
     for pattern in sorted((ref for ref in refs if isinstance(ref, Pattern)), key=str):
         await lookup.pattern(pattern)
     for creator in sorted((ref for ref in refs if isinstance(ref, Creator)), key=str):
         await lookup.creator(creator)
     lookup.report(refs)
     return Vocabulary(lookup.meanings, tuple(lookup.warnings), lookup.unknown, lookup.unsure)
+
+
+_TagRef: TypeAlias = int | str | Word | TagName | Adjacent
+"""What may stand for a tag."""
 
 
 class _Lookup:
@@ -116,23 +122,24 @@ class _Lookup:
         self.unknown = False
         self.unsure = False
 
-    async def tags(self, refs: Collection[int | str | Word | TagName]) -> None:
+    async def tags(self, refs: Collection[_TagRef]) -> None:
         """Names and numbers of tags, aliases followed."""
         if not refs:
             return
-        names = sorted({name for ref in refs if (name := _name(ref)) is not None})
+        asked = sorted({name for ref in refs if (name := _name(ref)) is not None})
         numbers = [ref for ref in refs if isinstance(ref, int) and 0 <= ref <= INT4_MAX]
-        found = await self._connection.fetch(self._sql["resolve_tags"], names, numbers)
+        found = await self._connection.fetch(self._sql["resolve_tags"], asked, numbers)
         by_number = {row["id"] for row in found if row["asked"] is None}
         by_alias = {row["asked"]: row for row in found if row["by_alias"]}
         by_name = by_alias | {row["asked"]: row for row in found if not row["by_alias"]}
-        chosen: dict[int | str | Word | TagName, tuple[int, str | None]] = {}
+        chosen: dict[_TagRef, tuple[int, str | None]] = {}
         for ref in refs:
             if isinstance(ref, int):
                 if ref in by_number:
                     chosen[ref] = (ref, None)
             elif (row := by_name.get(_name(ref))) is not None:
                 chosen[ref] = (row["id"], row["name"] if row["by_alias"] else None)
+        names = {row["id"]: row["name"] for row in found}
         families = await self._families({tag for ref, (tag, _) in chosen.items() if self._descends(ref)})
         visible = await self._visible({each for tag, _ in chosen.values() for each in families.get(tag, {tag})})
         for ref, (tag, alias_of) in sorted(chosen.items(), key=lambda pair: str(pair[0])):
@@ -141,7 +148,9 @@ class _Lookup:
                 self.unsure = True
                 continue
             self.meanings[ref] = _any_tag(family)
-            if alias_of is not None:
+            if isinstance(ref, Adjacent):
+                self.warnings.append(f"{ref.text!r} was read as separate words; it is also a tag: {typed(names[tag])}")
+            elif alias_of is not None:
                 self.warnings.append(f"{_shown(ref)!r} is an alias of {alias_of!r}")
 
     def _descends(self, ref: Ref) -> bool:
@@ -199,7 +208,7 @@ class _Lookup:
 
     def report(self, refs: Iterable[Ref]) -> None:
         """Warnings about what means nothing: numbers first, then by name."""
-        missing = [ref for ref in refs if ref not in self.meanings]
+        missing = [ref for ref in refs if ref not in self.meanings and not isinstance(ref, Adjacent)]
         self.unknown = bool(missing)
         missing.sort(key=lambda ref: (not isinstance(ref, int), str(_shown(ref)), str(type(ref))))
         self.warnings[:0] = [_missing(ref) for ref in missing]
@@ -248,10 +257,10 @@ def _any_tag(tags: Iterable[int]) -> Formula:
     return disj(Term("tag", tag) for tag in tags)
 
 
-def _name(ref: int | str | Word | TagName) -> str | None:
+def _name(ref: _TagRef) -> str | None:
     """What `ref` is called; None where it is a number."""
     match ref:
-        case Word(text) | TagName(text):
+        case Word(text) | TagName(text) | Adjacent(text):
             return text
         case str():
             return ref
@@ -264,7 +273,7 @@ def _shown(ref: Ref) -> int | str:
     match ref:
         case int() | str():
             return ref
-        case Word(text) | Pattern(text):
+        case Word(text) | Pattern(text) | Adjacent(text):
             return text
         case TagName(name) | Creator(name):
             return name

@@ -6,7 +6,6 @@ to be looked at; the API is for programs.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +17,7 @@ from pinakes.api.parameters import UNIFIED
 from pinakes.api.state import state_of
 from pinakes.engines.histogram import Bucket
 from pinakes.query.aspect import HistogramAsked
-from pinakes.query.language.syntax import quoted
+from pinakes.query.language.syntax import typed
 from pinakes.web import facets as counts
 from pinakes.web import page as pages
 from pinakes.web.address import Address
@@ -28,8 +27,6 @@ BUCKETS = 40
 COMPLETIONS = 12
 MAX_TYPED = 64
 _ASKED = frozenset(parameter.name for parameter in UNIFIED)
-_LOOSE = re.compile(r"[^\W_][\w'.+-]*(?: [^\W_][\w'.+-]*)*")
-_OPERATORS = frozenset(("or", "asc", "desc"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +98,3 @@ async def completions(request: Request) -> Response:
     ]
     headers = {"cache-control": "private, no-cache", "vary": "cookie"}
     return Response(encode.to_json({"suggestions": told}), headers=headers, media_type="application/json")
-
-
-def typed(name: str) -> str:
-    """A tag's name as one types it in the search box."""
-    if _LOOSE.fullmatch(name) and name.islower() and name not in _OPERATORS:
-        return name.replace(" ", "_")
-    return f"tag:{quoted(name)}"

@@ -27,6 +27,7 @@ OrderName: TypeAlias = Literal["created", "updated", "quality", "title"]
 Direction: TypeAlias = Literal["asc", "desc"]
 
 _BARE_NAME = re.compile(r'[^\s()"*]+(\([^\s()"*]*\)[^\s()"*]*)*')
+_OPERATORS = frozenset(("or",))
 _BARE_WORD = re.compile(r'[^\s()"|~-][^\s()"|]*(\([^\s()"|]*\)[^\s()"|]*)*')
 
 
@@ -34,6 +35,13 @@ def quoted(text: str) -> str:
     """`text` in quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def typed(name: str) -> str:
+    """A tag's name as it is typed in the search box: bare with `_` for spaces, else quoted after `tag:`."""
+    bare = name.replace(" ", "_")
+    plain = _BARE_WORD.fullmatch(bare) and not set(bare) & set(":*") and bare.lower() not in _OPERATORS
+    return bare if plain else f"tag:{quoted(name)}"
 
 
 def _name(text: str) -> str:
