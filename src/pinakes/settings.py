@@ -200,6 +200,9 @@ class Settings(BaseSettings):
     jwt_jwks_file: Path | None = Field(None, description="JWKS file with the keys of an identity provider")
     jwt_audience: str | None = Field(None, description="Audience (`aud`) a token must have")
     jwt_issuer: str | None = Field(None, description="Issuer (`iss`) a token must have")
+    jwt_user_claim: str = Field(
+        "sub", min_length=1, max_length=100, description="Claim of a token that holds the number of the user"
+    )
     jwt_leeway_s: float = Field(0.0, ge=0, le=600, description="Seconds of clock difference forgiven")
     cors_origins: str | None = Field(
         None, description="Origins whose pages may read the API in a browser, separated by spaces; unset: none"

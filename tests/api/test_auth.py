@@ -77,8 +77,15 @@ def test_a_header_without_a_token_is_refused(header: str) -> None:
         signed(sub="٧"),
         signed(sub="9223372036854775808"),
         signed(sub="1" * 5000),
+        signed(sub="00000000000000000007" + "0" * 30),
+        signed(sub="7fffffff-0000-4000-8000-000000000000"),
+        signed(exp=float("inf")),
+        signed(nbf=float("nan")),
+        signed(nbf=float("-inf")),
         signed(name=3),
-        signed(scope=["content:admin"]),
+        signed(scope=[3]),
+        signed(scope={"content:admin": True}),
+        signed(scp=5),
         jwt.encode(claims(), "another secret of thirty-two characters", algorithm="HS256"),
         jwt.encode(claims(), "", algorithm="none"),
         jwt.encode(claims(), SECRET * 2, algorithm="HS512"),
@@ -104,6 +111,36 @@ def test_audience_and_issuer_are_checked_where_they_are_set() -> None:
         with pytest.raises(NotAuthenticated):
             identify(signed(**changes), strict)
     assert identify(signed(aud="anybody")).user_id == 7
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scope": ["content:write", "admin"]},
+        {"scope": None, "scp": ["content:write", "admin"]},
+        {"scope": None, "scp": "content:write admin"},
+        {"scope": "admin", "scp": ["content:write"]},
+    ],
+)
+def test_scopes_are_understood_as_identity_providers_write_them(changes: dict[str, Any]) -> None:
+    assert identify(signed(**changes)).scopes == {"content:write", "admin"}
+
+
+def test_a_subject_that_is_no_number_is_refused_with_what_to_set() -> None:
+    with pytest.raises(NotAuthenticated, match="its claim sub is no user's number") as refused:
+        identify(signed(sub="auth0|5f7c8ec7c33c6c004bbafe82"))
+    assert "jwt-user-claim" in refused.value.advice
+
+
+@pytest.mark.parametrize("number", [7, "7"])
+def test_the_number_of_the_user_may_stand_in_another_claim(number: int | str) -> None:
+    mapped = load_settings(jwt_secret=SECRET, jwt_user_claim="pinakes_user")
+    token = signed(sub="5f7c8ec7-c33c-4c00-bafe-82aa00000000", pinakes_user=number)
+    assert identify(token, mapped).user_id == 7
+    assert identify(make_token(mapped, 7, "ada", [], 60), mapped).user_id == 7
+    for wrong in (None, True, 7.0, "ada", "", -7, 0, ["7"]):
+        with pytest.raises(NotAuthenticated):
+            identify(signed(sub="7", pinakes_user=wrong), mapped)
 
 
 def test_a_remembered_token_still_expires() -> None:

@@ -2,8 +2,9 @@
 
     Authorization: Bearer <token>
 
-Claims: `sub` the user's number as text, `name` the username, `scope` names separated by spaces,
-`exp` required, `iat`, and `aud` and `iss` where the settings ask for them. Without the header one
+Claims: `sub` the user's number as text (or another claim, `jwt-user-claim`, where an identity provider has
+something else in `sub`), `name` the username, `scope` or `scp` names separated by spaces or a list of them, `exp`
+required, `iat`, and `aud` and `iss` where the settings ask for them. Without the header one
 is anonymous. A token that cannot be accepted is an error on every route, public ones too: whoever
 sends a token expects to be somebody.
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import jwt
@@ -111,7 +113,7 @@ class Authenticator:
         try:
             header = jwt.get_unverified_header(token)
             claims = self._claims(token, header)
-            return _identity(claims), self._until(claims)
+            return self._identity(claims), self._until(claims)
         except jwt.PyJWTError as error:
             raise NotAuthenticated(f"The token is not accepted: {_reason(error)}.") from error
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -134,7 +136,7 @@ class Authenticator:
         """Everything but the times, which follow the injected clock."""
         settings = self._settings
         options: Options = {
-            "require": ["exp", "sub"],
+            "require": ["exp", settings.jwt_user_claim],
             "verify_exp": False,
             "verify_nbf": False,
             "verify_iat": False,
@@ -149,14 +151,40 @@ class Authenticator:
             options=options,
         )
         now, leeway = self._clock(), settings.jwt_leeway_s
-        if not float(claims["exp"]) > now - leeway:  # NaN is in no future
+        if _moment(claims["exp"]) <= now - leeway:
             raise jwt.ExpiredSignatureError
-        if float(claims.get("nbf", 0)) > now + leeway:
+        if _moment(claims.get("nbf", 0)) > now + leeway:
             raise jwt.ImmatureSignatureError
         return claims
 
+    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        name = claims.get("name") or ""
+        if not isinstance(name, str):
+            raise TypeError("name is a text")
+        scopes = frozenset((*_names(claims.get("scope")), *_names(claims.get("scp"))))
+        return Identity(self._user(claims), name, scopes)
+
+    def _user(self, claims: Mapping[str, Any]) -> int:
+        """The user's number; Pinakes keeps no other names of users that a provider could mean."""
+        claim = self._settings.jwt_user_claim
+        given = claims[claim]
+        text = str(given) if type(given) is int else given
+        # 19 digits hold every number there is; longer texts are not read.
+        if (
+            isinstance(text, str)
+            and text.isascii()
+            and text.isdigit()
+            and len(text) <= 19
+            and 0 < int(text) <= _MAX_USER
+        ):
+            return int(text)
+        raise NotAuthenticated(
+            f"The token is not accepted: its claim {claim} is no user's number.",
+            hint="The setting jwt-user-claim names the claim that holds the number of the user.",
+        )
+
     def _until(self, claims: Mapping[str, Any]) -> float:
-        return float(claims["exp"]) + self._settings.jwt_leeway_s
+        return _moment(claims["exp"]) + self._settings.jwt_leeway_s
 
 
 def make_token(
@@ -171,19 +199,26 @@ def make_token(
         raise SettingsError("jwt-secret is not set, so no token can be signed.")
     issued = int(time.time() if now is None else now)
     claims = {"sub": str(user_id), "name": username, "scope": " ".join(sorted(scopes)), "iat": issued}
-    claims |= {"exp": int(issued + ttl)}
+    claims |= {"exp": int(issued + ttl), settings.jwt_user_claim: str(user_id)}
     claims |= {"aud": settings.jwt_audience} if settings.jwt_audience is not None else {}
     claims |= {"iss": settings.jwt_issuer} if settings.jwt_issuer is not None else {}
     return jwt.encode(claims, settings.jwt_secret, algorithm="HS256")
 
 
-def _identity(claims: Mapping[str, Any]) -> Identity:
-    subject, name, scope = claims["sub"], claims.get("name") or "", claims.get("scope") or ""
-    if not (subject.isascii() and subject.isdigit() and 0 < int(subject[:20]) <= _MAX_USER):
-        raise ValueError("sub is no user number")
-    if not isinstance(name, str) or not isinstance(scope, str):
-        raise TypeError("name and scope are texts")
-    return Identity(int(subject), name, frozenset(scope.split()))
+def _moment(value: Any) -> float:
+    """Seconds since 1970; neither endless nor no number."""
+    moment = float(value)
+    if not isfinite(moment):
+        raise ValueError("no moment")
+    return moment
+
+
+def _names(value: Any) -> list[str]:
+    """Names of scopes: a text with spaces between them, or a list."""
+    names = value.split() if isinstance(value, str) else value or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError("scopes are texts")
+    return names
 
 
 def _reason(error: jwt.PyJWTError) -> str:
