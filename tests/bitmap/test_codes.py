@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -148,3 +149,33 @@ def test_the_terms_of_a_code_spell_it(code: int) -> None:
 def test_codes_are_values() -> None:
     assert SortCode() == SortCode()
     assert cut_code([1.0, 2.0]) == cut_code([1.0, 2.0])
+
+
+IDS = st.integers(-(2**63), 2**63 - 1) | st.builds(
+    lambda power, sign, by: max(min(sign * 2**power + by, 2**63 - 1), -(2**63)),
+    st.integers(45, 63), st.sampled_from([-1, 1]), st.integers(-3, 3),
+)  # fmt: skip
+PAIRS = st.lists(st.tuples(IDS, st.integers(1, 3)), min_size=1, max_size=40)
+
+
+@given(PAIRS)
+def test_any_id_has_a_tie_key_in_the_order_of_ids(pairs: list[tuple[int, int]]) -> None:
+    ids, sources = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
+    keys = [terms.tie_key(*pair) for pair in pairs]
+    assert terms.tie_keys(ids, sources).tolist() == keys
+    assert all(-(2**63) <= key < 2**63 for key in keys)
+    ordered = [terms.tie_key(*pair) for pair in sorted(pairs)]
+    assert ordered == sorted(ordered)
+    for one, other in combinations(sorted(set(pairs)), 2):
+        if terms.tie_key(*one) == terms.tie_key(*other):
+            assert other[0] - one[0] <= 1, "neighbours only"
+            assert max(map(abs, (one[0], other[0]))) >= 2**47
+
+
+@given(PAIRS, PAIRS)
+def test_many_codes_of_ties_are_the_codes_one_by_one(seen: list[tuple[int, int]], asked: list[tuple[int, int]]) -> None:
+    code = cut_code(sorted(terms.tie_key(*pair) for pair in seen))
+    keys = sorted(terms.tie_key(*pair) for pair in asked)
+    codes = code.many(np.array(keys, np.int64)).tolist()
+    assert codes == [code(key) for key in keys]
+    assert codes == sorted(codes)

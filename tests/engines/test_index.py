@@ -12,9 +12,10 @@ import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from galleries import Gallery, galleries, names, queries
+from galleries import INSTANTS, Gallery, galleries, names, queries
 from index_gear import CODEC, Gear, fold_and_die, put, remove, sample
 from pinakes.bitmap.window import SPARE
+from pinakes.engines.base import BaseEngine
 from pinakes.engines.index import IndexEngine
 from pinakes.engines.index_facets import facets
 from pinakes.engines.matview import MatviewEngine
@@ -124,6 +125,43 @@ async def test_walking_all_cursors_is_one_full_sort(
         backward.append(page.items)
     back = [item for items in reversed(backward) for item in items]
     assert names(back)[-len(everything) :] == names(everything)
+
+
+BOUNDS = (1, 2**47 - 2, 2**48 - 2, 2**53, 2**60 + 1, 2**62, 2**63 - 20)
+
+
+@pytest.mark.parametrize("spare", [1, 128])
+@pytest.mark.parametrize("asked", [(field, order) for field in SORT_FIELDS for order in SORT_ORDERS])
+async def test_items_may_have_any_id_a_bigint_holds(
+    gear: Gear, asked: tuple[SortField, SortOrder], spare: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All engines give the pages and walks of the oracle, also where such items came after the index was built."""
+    monkeypatch.setattr("pinakes.bitmap.window.SPARE", spare)
+    monkeypatch.setattr("pinakes.bitmap.window.WHOLE", spare)
+    items = tuple(
+        dataclasses.replace(item, id=BOUNDS[place % len(BOUNDS)] + place // len(BOUNDS) // 2, source=place % 2 + 1,
+                            external_id=f"x{place}", quality_score=None, created_at=INSTANTS[0], title="same")
+        for place, item in enumerate(sample(42).items)
+    )  # fmt: skip
+    assert len({item.key for item in items}) == len(items)
+    await gear.begin(Gallery(items[:30]))
+    for item in items[30:]:
+        await put(gear.pool, item)
+    await gear.apply()
+    gallery = Gallery(items)
+    query = GalleryQuery(sort_field=asked[0], sort_order=asked[1], page_size=5, viewer=1)
+    everything = answer(to_formula(query, gallery.vocabulary), gallery.items, *asked, page_size=1000).items
+    for engine in (None, MatviewEngine(CODEC, gear.settings), BaseEngine(CODEC, gear.settings.count_budget_ms)):
+        page = await gear.ask(query, gallery, engine)
+        walked = [*page.items]
+        while page.next_cursor is not None:
+            page = await gear.ask(dataclasses.replace(query, cursor=page.next_cursor), gallery, engine)
+            walked += page.items
+        assert names(walked) == names(everything), engine
+        for number in range(1, len(everything) // 5 + 2):
+            page = await gear.ask(dataclasses.replace(query, page=number), gallery, engine)
+            assert names(page.items) == names(everything[5 * (number - 1) : 5 * number]), engine
+    await gear.verify()
 
 
 @settings(max_examples=30)

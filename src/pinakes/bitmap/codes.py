@@ -22,7 +22,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -100,8 +100,8 @@ class SortCode:
         codes = np.asarray(self.numbers)[numbers]
         over, under = keys > np.asarray(self.high, keys.dtype), keys < cuts[0]
         with np.errstate(over="ignore"):
-            codes[over] = ABOVE + self._beyond_many(keys[over] - _number(self.high), TOP - ABOVE)
-            codes[under] = BELOW - 1 - self._beyond_many(_number(self.cuts[0]) - keys[under], BELOW - 1)
+            codes[over] = ABOVE + self._beyond_many(_apart(keys[over], np.asarray(self.high, keys.dtype)), TOP - ABOVE)
+            codes[under] = BELOW - 1 - self._beyond_many(_apart(cuts[0], keys[under]), BELOW - 1)
         if self.fine:
             places = self._places(numbers, keys.astype(np.float64), ~(over | under))
         return codes.astype(np.uint16), places
@@ -197,6 +197,13 @@ class SortCode:
     def _beyond_many(self, distance: npt.NDArray[np.generic], room: int) -> npt.NDArray[np.int64]:
         scaled: npt.NDArray[np.float64] = distance.astype(np.float64) / self.stride
         return np.minimum(scaled, float(room)).astype(np.int64)
+
+
+def _apart(greater: npt.NDArray[Any], less: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`greater` - `less`; whole numbers may be further apart than a signed number of 64 bits can say."""
+    if greater.dtype == np.int64:
+        return cast("npt.NDArray[Any]", greater.astype(np.uint64) - less.astype(np.uint64))
+    return cast("npt.NDArray[Any]", greater - less)
 
 
 def cut_code(ordered: Keys, *, fine: bool = False) -> SortCode:

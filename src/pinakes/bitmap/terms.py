@@ -56,6 +56,8 @@ PREFIX = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SOURCE_BITS = 15
+_OWN = 1 << 47
+_BEYOND = _OWN << _SOURCE_BITS
 
 
 def name(term: Term) -> str:
@@ -115,13 +117,27 @@ def _of_place(field: OrderField, place: int) -> tuple[str, ...]:
 
 
 def tie_key(item_id: int, source: int) -> int:
-    """(id, source) as one number in the same order."""
-    return (item_id << _SOURCE_BITS) | source
+    """(id, source) as one number of 64 bits in the same order, for every id that PostgreSQL can store.
+
+    Ids from -2^47 to 2^47 - 1 have keys of their own. Beyond, two neighbouring ids share one: PostgreSQL sorts
+    what has the same key, so that costs a row or two and no answer.
+    """
+    if -_OWN <= item_id < _OWN:
+        return (item_id << _SOURCE_BITS) | source
+    if item_id > 0:
+        return _BEYOND + ((item_id - _OWN) >> 1)
+    return -_BEYOND - 1 + ((item_id + _OWN) >> 1)
 
 
 def tie_keys(item_ids: npt.NDArray[np.int64], sources: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """`tie_key` of many."""
-    return (item_ids << _SOURCE_BITS) | sources
+    keys = (item_ids << _SOURCE_BITS) | sources
+    above, below = item_ids >= _OWN, item_ids < -_OWN
+    if above.any():
+        keys[above] = _BEYOND + ((item_ids[above] - _OWN) >> 1)
+    if below.any():
+        keys[below] = -_BEYOND - 1 + ((item_ids[below] + _OWN) >> 1)
+    return keys
 
 
 def sort_key(value: SortValue) -> Key | None:
