@@ -75,7 +75,8 @@ async def test_killed_at_random_moments(victim: str, pool: Pool, database_url: s
         # What the dead one left locked goes with its session, which the server ends in its own time.
         await pool.fetch(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'pinakes index'"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND (application_name = 'pinakes index' OR application_name LIKE 'pinakes: building the index%')"
         )
         await drain(keeper, applier)
         assert await differences(database_url) == []

@@ -26,6 +26,7 @@ from pinakes.api.problem import problem_response
 from pinakes.api.state import State, state_of
 from pinakes.cache.report import health as cache_health
 from pinakes.errors import Draining, MissingRow, PinakesError, StoreUnavailable
+from pinakes.store.activity import read_activities
 from pinakes.store.migrate import require_head
 from pinakes.store.pool import translate_errors
 from pinakes.view import reading
@@ -92,7 +93,7 @@ async def _warnings(state: State) -> list[str]:
     try:
         with translate_errors():
             async with asyncio.timeout(PATIENCE_S), state.pool.acquire() as conn:
-                said = reading.warning(state.settings, await read_epoch(conn))
+                said = reading.warning(state.settings, await read_epoch(conn), await read_activities(conn))
     except (PinakesError, TimeoutError) as error:
         said = f"The state of the read model could not be read: {type(error).__name__}."
     return [] if said is None else [said]

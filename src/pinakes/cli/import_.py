@@ -13,6 +13,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pinakes.cli.arrival import until_visible
 from pinakes.cli.common import connection_options, run_async
 from pinakes.embedded import connected
 from pinakes.errors import ImportIncomplete
@@ -48,22 +49,40 @@ _POOL = MIN_POOL + 2
     help="Where refused lines go.  [default: FILE.rejects.jsonl beside the input]",
 )
 @click.option("--from-start", is_flag=True, help="Read from the first line, also after an interrupted import.")
+@click.option("--no-wait", is_flag=True, help="End when everything is stored, before readers see all of it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON, one object a file.")
 @connection_options
 def command(
-    settings: Settings, *, files: tuple[Path, ...], bulk: str, rejects: Path | None, from_start: bool, as_json: bool
+    settings: Settings,
+    *,
+    files: tuple[Path, ...],
+    bulk: str,
+    rejects: Path | None,
+    from_start: bool,
+    no_wait: bool,
+    as_json: bool,
 ) -> None:
     """Import items from JSON lines, plain or gzip; - is the standard input.
 
     Items that exist (same source and id) are changed to what their line says; equal ones are left
     alone. An interrupted import goes on where it stopped. Refused lines are noted with their number
-    and reason; the others are imported, and the command fails. docs/import.md describes the format.
+    and reason; the others are imported, and the command fails. The command ends when readers see what it
+    imported, or says that nobody keeps the read model. docs/import.md describes the format.
     """
-    run_async(_import(settings, files, cast("Mode", bulk), rejects, from_start=from_start, as_json=as_json))
+    run_async(
+        _import(settings, files, cast("Mode", bulk), rejects, from_start=from_start, as_json=as_json, wait=not no_wait)
+    )
 
 
 async def _import(
-    settings: Settings, files: tuple[Path, ...], bulk: Mode, rejects: Path | None, *, from_start: bool, as_json: bool
+    settings: Settings,
+    files: tuple[Path, ...],
+    bulk: Mode,
+    rejects: Path | None,
+    *,
+    from_start: bool,
+    as_json: bool,
+    wait: bool,
 ) -> None:
     with _bar() as (bar, console):
 
@@ -95,6 +114,9 @@ async def _import(
                         click.echo(_json(report) if as_json else _told(report))
                         refused += report.counts.rejected
                         stored += _stored(report)
+                if wait and stored:
+                    shown = bar.add_task("visible to readers", total=None, rate="")
+                    await until_visible(pool, say, lambda told: bar.update(shown, rate=told))
                 _judge(refused, stored)
             finally:
                 await pool.close()

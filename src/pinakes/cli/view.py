@@ -134,6 +134,8 @@ async def _show(settings: Settings, *, as_json: bool) -> None:
 
 
 def _lines(found: Status) -> Iterator[str]:
+    for each in found.under_way:
+        yield f"under way    {each}"
     if found.policy is None:
         yield "There is no read model yet: `pinakes worker` or `pinakes view rebuild` makes one."
         return

@@ -30,6 +30,7 @@ from pinakes.errors import ReadModelNotReady, StoreError
 from pinakes.index.codes import Codes, fit, write_codes
 from pinakes.index.part import DATABASE_VARIABLE, NICE, Part, build_part, connect
 from pinakes.index.rows import sample_keys
+from pinakes.store.activity import INDEX, tell
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.view.session import alone
@@ -81,11 +82,13 @@ async def build(database_url: str, *, processes: int | None = None, progress: Pr
         segments = [number for number in range(-(-docs // SEGMENT)) if number not in done]
         finished = sum(_docs(number, docs) for number in done)
         progress(finished, docs)
+        await tell(connection, INDEX, finished / max(docs, 1))
         terms = 0
         async for part in _parts(database_url, connection, generation, segments, workers):
             finished += _docs(part.segment, docs)
             terms += part.terms
             progress(finished, docs)
+            await tell(connection, INDEX, finished / max(docs, 1))
         await go_live(connection, generation)
         await sweep(connection)
     finally:

@@ -21,6 +21,7 @@ from typing import TypeAlias
 import asyncpg
 
 from pinakes.query.sources import SOURCES, Source
+from pinakes.store.activity import SEALING, tell, tell_no_more
 from pinakes.store.pool import Connection, Pool, is_lost, translate_errors
 from pinakes.store.queries import for_source, load
 
@@ -65,6 +66,7 @@ async def put_back(pool: Pool, guard: Connection, on_status: Status, also: Seque
         return []
     indexes = [row for row in owed if row["kind"] == "index"]
     keys = [row for row in owed if row["kind"] != "index"]
+    await tell(guard, SEALING, 0)
     if indexes:
         on_status(f"Building {len(indexes)} indexes")
     await _spread(pool, guard, [*(partial(_build, row) for row in indexes), *also])
@@ -75,6 +77,7 @@ async def put_back(pool: Pool, guard: Connection, on_status: Status, also: Seque
     touched = _touched(row["table_name"] for row in owed)
     checks = [partial(_check_keys, source, keys, on_status) for source in touched]
     await _spread(pool, guard, [*(partial(_take_statistics, source) for source in touched), *checks])
+    await tell_no_more(guard)
     return [str(row["object_name"]) for row in owed]
 
 

@@ -21,6 +21,7 @@ from typing import TypeAlias
 from asyncpg import exceptions as pg
 
 from pinakes.errors import StoreError
+from pinakes.store.activity import READ_MODEL, tell, tell_no_more
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.view import epoch as epochs
@@ -80,11 +81,13 @@ async def build(
         taken = _count(await connection.execute(SQL["forget_dirty"]))
         number = await connection.fetchval(SQL["next_build"])
         progress(steps[0], 0, len(steps))
+        await tell(connection, READ_MODEL, 0)
         await connection.execute(SQL["create_table" if plain else "create_matview"].replace("{rows}", everything()))
         if plain:
             await connection.execute(SQL["require_doc"])
         for place, (name, sql) in enumerate(indexes.items(), start=1):
             progress(f"index {name}", place, len(steps))
+            await tell(connection, READ_MODEL, place / len(steps))
             await connection.execute(sql.replace("{build}", str(number)))
         progress(steps[-1], len(steps) - 1, len(steps))
         await connection.execute(SQL["analyze"])
@@ -99,6 +102,7 @@ async def build(
         await connection.execute(epochs.SQL["log_refresh"], "build", policy, epoch, taken, items, relation)
         await connection.execute(epochs.SQL["prune_refreshes"], KEEP_REFRESHES)
         await _exchange(connection, plain=plain, sleep=sleep)
+    await tell_no_more(connection)
     await connection.execute(SQL["vacuum"])
     await connection.execute(SQL["shrink_queue"])
     return Built(epoch, items)

@@ -14,6 +14,7 @@ from pinakes.errors import ReadModelNotReady
 from pinakes.query.fieldset import COMPLETE, Rules
 from pinakes.query.item import Item, Tag
 from pinakes.settings import Settings
+from pinakes.store.activity import Activities
 from pinakes.store.large import with_large
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
@@ -63,10 +64,19 @@ def require_young(age_s: float, allowed_s: float) -> None:
         raise ReadModelNotReady(f"The read model is {age_s:.0f} s old; {allowed_s:.0f} s are allowed.")
 
 
-def warning(settings: Settings, state: Epoch) -> str | None:
-    """What is to be said of a read model that is too old to be read, and how to mend it; None of any other."""
+def warning(settings: Settings, state: Epoch, doing: Activities | None = None) -> str | None:
+    """What is to be said of a read model that is too old to be read, and how to mend it; None of any other.
+
+    `doing`: what is under way, which may be why.
+    """
     if state.policy is None or state.age_s <= max_staleness_s(settings, state):
         return None
+    if doing is not None and (doing.under_way or doing.kept):
+        why = str(doing) or "many changes wait, and the worker is at work on them"
+        return (
+            f"The read model is {state.age_s:.0f} s old: {why}. "
+            "Until it is up to date engine auto does not read it, and answers come from the tables."
+        )
     return (
         f"The read model is {state.age_s:.0f} s old and nobody seems to keep it: {MEND}. "
         "Until then engine auto does not read it, and answers come from the tables."

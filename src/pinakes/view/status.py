@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from pinakes.settings import Settings
+from pinakes.store.activity import read_activities
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.view.definition import fingerprint
@@ -77,6 +78,7 @@ class Status:
     refreshes: tuple[Past, ...]
     epochs: Epochs
     projection: Projection | None
+    under_way: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -92,6 +94,7 @@ async def read_status(connection: Connection, settings: Settings) -> Status:
         waiting = await connection.fetchrow(sql["waiting"], MAX_COUNTED + 1)
         past = [Past(**dict(row)) for row in await connection.fetch(sql["refreshes"], _REFRESHES_FITTED)]
         recent = await connection.fetchrow(sql["epochs"])
+        doing = await read_activities(connection)
     assert sizes is not None
     assert waiting is not None
     assert recent is not None
@@ -114,6 +117,7 @@ async def read_status(connection: Connection, settings: Settings) -> Status:
         refreshes=tuple(past[:_REFRESHES_SHOWN]),
         epochs=epochs,
         projection=_project(past, sizes["view_items"]),
+        under_way=tuple(map(str, doing.under_way)),
     )
 
 

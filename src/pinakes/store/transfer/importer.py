@@ -26,8 +26,9 @@ import asyncpg
 
 from pinakes.errors import Conflict, ImportFailed
 from pinakes.query.sources import SOURCE_BY_CODE, Source
+from pinakes.store.activity import LOADING, tell, tell_no_more
 from pinakes.store.bulk import BulkLoad, Mode
-from pinakes.store.pool import Pool, is_lost, translate_errors
+from pinakes.store.pool import Connection, Pool, is_lost, translate_errors
 from pinakes.store.transfer import progress
 from pinakes.store.transfer.batch import Batch
 from pinakes.store.transfer.merge import Merge, existing
@@ -93,6 +94,8 @@ class _Job:
     stream: bool = False
     # Bytes of the files of the same load that come after this one.
     bytes_after: int = 0
+    # The session that holds the file's lock says how far the import is.
+    guard: Connection | None = None
     running: list[tuple[_Items, asyncio.Task[None]]] = field(default_factory=list)
     # Nobody is asked which items exist, until one does: asking costs a tenth of loading.
     all_new: bool = False
@@ -134,13 +137,14 @@ async def import_file(
             try:
                 before = Counts() if from_start else await progress.begun(pool, file)
                 job = _Job(pool, path, file, Rejects(name, rejects), watch or Watch(), before, is_stream(path))
-                job.bytes_after = bytes_after
+                job.bytes_after, job.guard = bytes_after, guard
                 if before.lines:
                     job.watch.status(f"Going on with {name.name} behind line {before.lines:,}")
                 loading = await _run(job, bulk, load)
             finally:
                 job.rejects.close()
                 if not is_lost(guard):
+                    await tell_no_more(guard)
                     await guard.execute("SELECT pg_advisory_unlock($1)", key)
     return ImportReport(
         file=str(path),
@@ -177,6 +181,8 @@ async def _run(job: _Job, bulk: Mode, shared: BulkLoad | None) -> float:
             try:
                 while not batch.last:
                     await _start(job, load, merging, batch)
+                    if job.guard is not None and batch.file_bytes:
+                        await tell(job.guard, LOADING, batch.bytes_read / (batch.file_bytes + job.bytes_after))
                     batch = await anext(batches)
                     if job.total.created - made > expected:
                         # As many again, for all that is known; our own transactions must not be in the way.
