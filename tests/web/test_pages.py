@@ -25,6 +25,19 @@ def place(item: Item) -> str:
     return f"/{SOURCE_BY_CODE[item.source].name}/{item.id}"
 
 
+async def test_a_name_written_from_right_to_left_does_not_turn_what_stands_beside_it(
+    site: httpx.AsyncClient, pool: Pool
+) -> None:
+    name = "\u05d9\u05dd"
+    async with pool.acquire() as conn:
+        item = await content.create(conn, SOURCE_BY_CODE[1], Draft(title=name, tags=(name,)), Author(ADA))
+    page = (await site.get(place(item))).text
+    assert f"<bdi>{name}</bdi>" in page
+    style = (await site.get(re.findall(r'href="([^"]*pages[^"]*\.css)"', page)[0])).text
+    isolated = {each.strip() for each in re.findall(r"([^{}/]*)\{ unicode-bidi: isolate; \}", style)[0].split(",")}
+    assert isolated >= {"bdi", "h1", ".tag", ".chip span", ".caption .name", ".by", ".count"}
+
+
 async def test_the_gallery_shows_what_the_visitor_may_see_and_how_much_it_is(
     site: httpx.AsyncClient, settings: Settings
 ) -> None:
