@@ -117,6 +117,8 @@ def settings(short_tmp: Path, database_url: str, redis_url: str) -> Settings:
         database_url=database_url,
         redis_url=redis_url,
         jwt_secret="a-secret-of-the-tests-and-of-nothing-else",
+        # Many tests ask more than a person does; those of the limit set it.
+        rate_limit_per_second=0.0,
         cursor_secret="another-secret-of-the-tests-and-of-nothing-else",
     )
 

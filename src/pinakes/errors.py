@@ -367,11 +367,11 @@ class Overloaded(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """You ask more often than `rate-limit-per-second` allows."""
+    """You ask for more work than `rate-limit-per-second` allows."""
 
     code = "PK706"
     status = 429
-    hint = "Wait for the seconds in Retry-After; the limit is on searches that cost much, for each caller."
+    hint = "Wait for the seconds in Retry-After; what is answered from the cache is given all the same."
 
 
 class BodyTooSlow(RequestError):

@@ -178,12 +178,13 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(30.0, gt=0, le=3600, description="Seconds a request body may take; then 408")
     idempotency_hours: int = Field(24, ge=1, le=8760, description="Hours an `Idempotency-Key` is remembered")
     rate_limit_per_second: float = Field(
-        0.0,
+        50.0,
         ge=0,
         le=1_000_000,
-        description="Searches that cost much, a second and a caller, in each process; then 429. 0: no limit",
+        description="Work for each caller in each process, in units a second: a request that is not answered from the "
+        "cache is one, and each hundredth of a second it takes another; then 429. 0: no limit",
     )
-    rate_limit_burst: int = Field(20, ge=1, le=1_000_000, description="How many of them may come at once")
+    rate_limit_burst: int = Field(3000, ge=1, le=1_000_000, description="Units a caller may use up at once")
     client_address_header: str | None = Field(
         None,
         pattern=r"^[A-Za-z][A-Za-z-]*$",

@@ -190,23 +190,99 @@ def test_a_body_must_keep_coming() -> None:
     assert allowed_s(load_settings(body_timeout_seconds=30, least_bytes_per_second=0), 0) == 30
 
 
-async def test_a_caller_who_asks_too_much_is_told_when_to_come_again(
-    settings: Settings, gallery: Gallery, token: Tokens
+COSTLY = (
+    "/",
+    "/page/grid?q=cas*",
+    "/page/facets",
+    "/page/histogram",
+    "/page/suggest?q=ca&within=tags_all%3Dsunset",
+    "/regular/{id}",
+    "/tags",
+    "/tags/1",
+    f"{URL}?q=cas*",
+    f"{URL}?page=2",
+    f"{URL}?use_cache=false",
+    f"{URL}/facets",
+    HISTOGRAM,
+    f"{URL}/around?source_type=regular&id={{id}}",
+    f"{URL}/related?tags_all=sunset",
+    "/api/v1/tags",
+    "/api/v1/tags/1",
+    "/api/v1/tags/1/related",
+    "/api/v1/tags/suggest?q=ca&within=tags_all%3Dsunset",
+    "/api/v1/content/regular/{id}",
+)
+
+
+@pytest.mark.parametrize("path", COSTLY)
+async def test_whatever_reads_the_database_is_counted_and_refused_when_it_was_too_much(
+    settings: Settings, gallery: Gallery, token: Tokens, path: str
 ) -> None:
-    """Costly are searches beyond a page, and whatever goes past the cache; the rest is free."""
-    limited = settings.model_copy(update={"rate_limit_per_second": 0.001, "rate_limit_burst": 2})
-    async with running(limited) as client:
-        for url in (HISTOGRAM, f"{URL}?use_cache=false"):
-            assert (await client.get(url)).status_code == 200
-        for url in (HISTOGRAM, f"{URL}?use_cache=false", f"{URL}?engine=base"):
-            refused = await client.get(url, headers={} if "engine" not in url else token(BEN, "admin"))
-            if "engine" in url:  # somebody else, who still may
-                assert refused.status_code == 200
-                continue
+    """By whichever route or page; others are served meanwhile, and health costs nothing."""
+    limited = {"rate_limit_per_second": 0.001, "rate_limit_burst": 1, "cache_strategy": "off"}
+    path = path.format(id=gallery.public.id)
+    async with visiting(settings.model_copy(update=limited)) as client:
+        assert (await client.get(path)).status_code == 200
+        refused = await client.get(path)
+        assert refused.status_code == 429
+        assert "PK706" in refused.text
+        assert 1 <= int(refused.headers["retry-after"]) <= 2000
+        assert (await client.get("/healthz")).status_code == 200
+        if path.startswith("/api"):
             assert_problem(refused, 429, "PK706")
-            assert 900 < int(refused.headers["retry-after"]) <= 1000
+            assert (await client.get(path, headers=token(BEN))).status_code == 200
+        text = (await client.get("/metrics")).text
+        assert "pinakes_rate_limit_refused_total" in text
+
+
+async def test_what_the_cache_has_is_given_to_who_has_nothing_left(settings: Settings, gallery: Gallery) -> None:
+    limited = {"rate_limit_per_second": 0.001, "rate_limit_burst": 3, "cache_strategy": "ttl", "cache_timeout_ms": 1000}
+    async with running(settings.model_copy(update=limited)) as client:
         assert (await client.get(URL)).status_code == 200
-        assert (await client.get(HISTOGRAM, headers=token(ADA))).status_code == 200
+        while (await client.get("/api/v1/tags")).status_code == 200:
+            pass
+        for _ in range(3):
+            stored = await client.get(URL)
+            assert (stored.status_code, stored.headers["x-cache"]) == (200, "HIT")
+
+
+def test_work_is_charged_by_the_time_it_takes_and_what_goes_on_side_by_side_adds_up() -> None:
+    now = 0.0
+    limit = RateLimit(load_settings(rate_limit_per_second=50, rate_limit_burst=1000), clock=lambda: now)
+    accounts = [limit.account(_from("192.0.2.1"), lambda _: None) for _ in range(11)]
+    for account in accounts[:10]:
+        assert account is not None
+        account.admit()
+        account.begin()
+    now += 1  # ten at a time cost 1,000 units a second
+    last = accounts[10]
+    assert last is not None
+    for _ in range(40):
+        limit.take(_from("192.0.2.1"), None)
+    with pytest.raises(TooManyRequests):
+        limit.take(_from("192.0.2.1"), None)
+    for account in accounts[:10]:
+        assert account is not None
+        account.end()
+    assert limit.spent == pytest.approx(1000 + 10 + 40, abs=5)
+    now += 10
+    last.admit()
+
+
+def test_nobody_who_looks_at_pages_notices_the_limit() -> None:
+    """Two pages a second for an hour, each of four parts of 50 ms; nor once a page of 2 s every 5 s."""
+    now = 0.0
+    limits = [RateLimit(load_settings(), clock=lambda: now) for _ in range(2)]
+    for limit, (pause_s, parts, part_s) in zip(limits, ((0.5, 4, 0.05), (5.0, 1, 2.0)), strict=True):
+        for _ in range(int(3600 / pause_s)):
+            for _ in range(parts):
+                account = limit.account(_from("192.0.2.1"), lambda _: None)
+                assert account is not None
+                account.admit()
+                account.begin()
+                now += part_s
+                account.end()
+            now += pause_s
 
 
 def _from(address: str, **headers: str) -> Request:

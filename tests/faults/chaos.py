@@ -43,6 +43,7 @@ SETTINGS: dict[str, Any] = {
     "max_staleness_seconds": STALENESS_S,
     "cache_budget_ms": int(BUDGET_S * 1000),
     "cache_strategy": "event",
+    "rate_limit_per_second": 0.0,
     "statement_timeout_ms": 3000,
     "connect_timeout_s": 3.0,
 }

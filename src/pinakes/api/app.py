@@ -25,10 +25,10 @@ from pinakes.api.problem import on_http_exception, on_pinakes_error, problem_res
 from pinakes.api.proxies import Below
 from pinakes.api.route import Handler
 from pinakes.api.routes import by_path, paths
-from pinakes.api.state import open_state, state_of
+from pinakes.api.state import open_state, state_of, user_of
 from pinakes.errors import MethodNotAllowed, PinakesError
 from pinakes.settings import Settings
-from pinakes.store import deadline
+from pinakes.store import deadline, meter
 
 
 def create_app(settings: Settings, connections: Connections | None = None) -> FastAPI:
@@ -117,6 +117,7 @@ class Methods:
         else:
             if len(scope["query_string"]) > LONG:
                 await state_of(request).parser.prepare(scope["query_string"])
-            with deadline.within(self._limit_ms):
+            account = state_of(request).rate_limit.account(request, user_of)
+            with deadline.within(self._limit_ms), meter.charged_to(account):
                 response = await handler(request)
         await response(scope, receive, send)

@@ -25,7 +25,7 @@ from starlette.responses import Response
 
 from pinakes.api.auth import ADMIN, Identity
 from pinakes.api.params import MEMO_BYTES
-from pinakes.api.state import costly, identity_of, state_of
+from pinakes.api.state import identity_of, state_of
 from pinakes.cache.answer import Answer
 from pinakes.cache.reader import ANY, Freshness
 from pinakes.cache.splice import Encoding, negotiate
@@ -83,8 +83,6 @@ async def answered(
             raise NotAuthenticated(f"{what} needs a bearer token.", parameter=name)
         raise Forbidden(f"{what} needs the scope {ADMIN}.", parameter=name, allowed=[ADMIN])
     freshness = _freshness(request.scope["query_string"], headers.get("cache-control", ""))
-    if freshness is not ANY or engine is not None or explain:
-        costly(request)
     answer = await service.answer(
         query, freshness, engine=cast("EngineName | None", engine), aspect=aspect, explain=explain
     )

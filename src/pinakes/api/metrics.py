@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pinakes.api.connections import REASONS, Connections
+from pinakes.api.limits import RateLimit
 from pinakes.api.state import State, may_see_statistics, state_of
 from pinakes.audit.sampler import Sampler
 from pinakes.cache.core import ResultCache
@@ -81,6 +82,8 @@ FAMILIES: tuple[Family, ...] = (
         ("reason", "process"),
     ),
     Family("pinakes_connections_unread_bytes", "gauge", "Bytes of answers that callers have not taken", _PROCESS),
+    Family("pinakes_rate_limit_units", "counter", "Units of work that callers were charged", _PROCESS),
+    Family("pinakes_rate_limit_refused", "counter", "Requests refused: their caller had no units left", _PROCESS),
     Family("pinakes_pool_wanted", "gauge", "Requests that have a connection or wait for one", _PROCESS),
     Family("pinakes_pool_refused", "counter", "Requests refused because too many waited for a connection", _PROCESS),
     Family("pinakes_view_staleness_seconds", "gauge", "How old the read model is now"),
@@ -118,6 +121,7 @@ async def metrics(request: Request) -> Response:
     own += of_the_memories(process)
     own += of_the_audit(state.audit, process)
     own += of_the_pool(state.pool, process)
+    own += of_the_rate_limit(state.rate_limit, process)
     own += of_the_connections(state.connections, process)
     return Response(view + exposition(own), headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE_LATEST)
 
@@ -151,6 +155,12 @@ def of_the_pool(pool: BoundedPool, process: str) -> Iterator[Sample]:
     """Who has a connection or waits for one, and who was turned away."""
     yield "pinakes_pool_wanted", (process,), pool.wanted
     yield "pinakes_pool_refused", (process,), pool.refused
+
+
+def of_the_rate_limit(limit: RateLimit, process: str) -> Iterator[Sample]:
+    """What callers were charged, and how many were refused."""
+    yield "pinakes_rate_limit_units", (process,), limit.spent
+    yield "pinakes_rate_limit_refused", (process,), limit.refused
 
 
 def of_the_connections(connections: Connections | None, process: str) -> Iterator[Sample]:

@@ -24,10 +24,11 @@ READING = (
     errors.StoreUnavailable,
     errors.StatementTimeout,
     errors.Overloaded,
+    errors.TooManyRequests,
 )
 BODY = (errors.InvalidJson, errors.BodyTooLarge, errors.BodyTooSlow, errors.BodyUnreadable, errors.WrongMediaType)
 _FORM = (errors.BodyTooLarge, errors.BodyTooSlow, errors.BodyUnreadable, errors.WrongMediaType)
-_SEARCHING = (*READING, errors.QuerySyntax, errors.TooManyTerms, errors.TooManyRequests)
+_SEARCHING = (*READING, errors.QuerySyntax, errors.TooManyTerms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,6 @@ class ApiRoute:
     method: str
     handler: Handler
     described: dict[str, Any]
-    costly: bool = False
-    """Counted by `rate-limit-per-second`."""
 
 
 def question(
@@ -51,15 +50,14 @@ def question(
     *,
     refusals: Sequence[type[errors.PinakesError]] = (),
     headers: Sequence[str] = (),
-    costly: bool = False,
 ) -> tuple[ApiRoute, ...]:
     """A question about the current filter: in the address of a GET, or in the form of a POST."""
     refused: tuple[type[errors.PinakesError], ...] = (*_SEARCHING, *refusals)
     get = operation(summary, answer, query=query, headers=headers, refusals=refused)
     post = operation(f"{summary} The question is a form.", answer, form=query, refusals=(*refused, *_FORM))
     return (
-        ApiRoute(path, "GET", handler, get, costly),
-        ApiRoute(path, "POST", _in_form(handler, query), post, costly),
+        ApiRoute(path, "GET", handler, get),
+        ApiRoute(path, "POST", _in_form(handler, query), post),
     )
 
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from pinakes import errors
 from pinakes.api import cache, health, items, metrics, tags, tags_admin, view
 from pinakes.api.openapi import ID, SOURCE_TYPE, operation
@@ -27,7 +24,6 @@ from pinakes.api.parameters import (
 )
 from pinakes.api.route import BODY, READING, ApiRoute, Handler
 from pinakes.api.search_routes import SEARCH
-from pinakes.api.state import costly
 
 _WRITING = (*READING, *BODY, errors.Forbidden, errors.InvalidContent)
 _ADMINISTERING = (*_WRITING, errors.NotFound, errors.Conflict)
@@ -225,20 +221,12 @@ def paths() -> dict[str, dict[str, Any]]:
     return found
 
 
-def _limited(handler: Handler) -> Handler:
-    async def limited(request: Request) -> Response:
-        costly(request)
-        return await handler(request)
-
-    return limited
-
-
 def by_path() -> dict[str, dict[str, Handler]]:
     """The handlers by path and method; HEAD is GET without its body."""
     found: dict[str, dict[str, Handler]] = {}
     for route in ROUTES:
         handlers = found.setdefault(route.path, {})
-        handler = handlers[route.method] = _limited(route.handler) if route.costly else route.handler
+        handler = handlers[route.method] = route.handler
         if route.method == "GET":
             handlers["HEAD"] = handler
     return found

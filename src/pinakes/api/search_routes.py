@@ -35,7 +35,6 @@ SEARCH: tuple[ApiRoute, ...] = (
         "How the hits of a search spread over a field.",
         "Histogram",
         HISTOGRAM,
-        costly=True,
     ),
     *question(
         insight.AROUND_PATH,
@@ -44,7 +43,6 @@ SEARCH: tuple[ApiRoute, ...] = (
         "Around",
         AROUND,
         refusals=(errors.NotFound,),
-        costly=True,
     ),
     *question(
         insight.RELATED_PATH,
@@ -52,7 +50,6 @@ SEARCH: tuple[ApiRoute, ...] = (
         "Tags that go with a search.",
         "Related",
         RELATED_OF_SEARCH,
-        costly=True,
     ),
     *question(suggest.PATH, suggest.suggestions, "Tags one may be typing the name of.", "Suggestions", SUGGEST),
     ApiRoute(
@@ -62,7 +59,6 @@ SEARCH: tuple[ApiRoute, ...] = (
         operation(
             "Tags that go with a tag.", "Related", path=(ID,), query=RELATED, refusals=(*READING, errors.NotFound)
         ),
-        costly=True,
     ),
 )
 """They come before the routes whose last step is a number or a source, which would take these names for one."""

@@ -183,14 +183,12 @@ def must_administer(request: Request) -> int:
     return identity.user_id
 
 
-def costly(request: Request) -> None:
-    """Counts `request` among those that cost much.
-
-    Raises:
-        NotAuthenticated: its token is not acceptable.
-        TooManyRequests: its sender has sent too many of them.
-    """
-    state_of(request).rate_limit.take(request, identity_of(request).user_id)
+def user_of(request: Request) -> int | None:
+    """The user in whose name `request` is worked on, by its token or by the session that its page has looked at."""
+    if "authorization" in request.headers:
+        return identity_of(request).user_id
+    visitor = getattr(request.state, "visitor", None)
+    return None if visitor is None else visitor.id
 
 
 def identity_of(request: Request) -> Identity:

@@ -16,7 +16,7 @@ from pinakes.cache.reader import text_of
 from pinakes.errors import PinakesError
 from pinakes.query.gallery_query import GalleryQuery
 from pinakes.service import ContentService
-from pinakes.store import deadline
+from pinakes.store import deadline, meter
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Sampler:
         if not self.share or not answer.from_cache or self._rng.random() >= self.share:
             return
         if self._task is None or self._task.done():
-            with deadline.unbound():
+            with deadline.unbound(), meter.charged_to(None):
                 self._task = asyncio.create_task(self._audit(query, answer), name="audit")
 
     async def _audit(self, query: GalleryQuery, answer: Answer) -> None:

@@ -107,7 +107,9 @@ async def measure(settings: Settings, folder: Path, seconds: float) -> dict[str,
     rates: dict[str, list[float]] = {name: [] for name in ROUTES}
     size = 0
     for names, held in ((("memory", "L1"), 64 * 2**20), (("redis", "L2"), 0)):
-        chosen = settings.model_copy(update={"cache_process_bytes": held, "engine": "base"})
+        chosen = settings.model_copy(
+            update={"cache_process_bytes": held, "engine": "base", "rate_limit_per_second": 0.0}
+        )
         # The first start shows what the page is, the second serves it from a variable as well.
         for last in (False, True):
             port = free_port()

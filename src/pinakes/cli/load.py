@@ -71,6 +71,7 @@ def command() -> None:
 def _server(url: str, rates: str | None, start: float, no_cache: bool, as_json: bool, **chosen: Any) -> None:
     """Load the server at URL: up a ladder of rates until p99 breaks its limit or answers fail.
 
+    The server needs `rate-limit-per-second` 0 for this, or it refuses what is more than one caller's share.
     Questions are made from the server's own gallery. With writes, items tagged "pinakes load" come
     and go; none stays.
     """

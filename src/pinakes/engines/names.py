@@ -25,7 +25,7 @@ from pinakes.engines import names_read
 from pinakes.engines.endings import Begun, Endings
 from pinakes.engines.typo import one_error_away
 from pinakes.errors import StoreError
-from pinakes.store import deadline
+from pinakes.store import deadline, meter
 from pinakes.store.pool import Connection, Pool, translate_errors
 
 FEW_TAGS = 3000
@@ -190,7 +190,7 @@ class Names:
         """Runs `work` beside the requests, unless it does."""
         running = self._beside.get(what)
         if running is None or running.done():
-            with deadline.unbound():
+            with deadline.unbound(), meter.charged_to(None):
                 self._beside[what] = asyncio.create_task(self._tried(what, work), name=what)
 
     async def _tried(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -27,7 +27,7 @@ from asyncpg import exceptions as pg
 
 from pinakes.errors import DiskFull, Overloaded, SchemaMismatch, StatementTimeout, StoreError, StoreUnavailable
 from pinakes.settings import Settings
-from pinakes.store import deadline
+from pinakes.store import deadline, meter
 from pinakes.store.fitness import judge_session
 from pinakes.store.queries import load
 
@@ -208,6 +208,13 @@ async def _connection(pool: Pool, lane: Lane = "read") -> AsyncIterator[Connecti
         yield connection
 
 
+@asynccontextmanager
+async def _charged() -> AsyncIterator[None]:
+    """The time it takes is the caller's."""
+    with meter.running():
+        yield
+
+
 @contextmanager
 def translate_errors() -> Iterator[None]:
     """Turns errors of the driver into the `StoreError` tree; ours pass unchanged."""
@@ -244,13 +251,15 @@ async def snapshot(pool: Pool, timeout_ms: int, *, costly: bool = False) -> Asyn
     All have what is left of the request's deadline. `costly`: more than half of the connections are left to others.
 
     Raises:
+        TooManyRequests: the caller had too much of it.
         Overloaded: no connection is free, and none became free in time.
         StoreUnavailable: the server cannot be reached.
         StatementTimeout: a statement ran longer, or the deadline is over.
     """
+    meter.admit()
     async with deadline.kept():
         with translate_errors():
-            async with _connection(pool, "costly" if costly else "read") as connection:
+            async with _connection(pool, "costly" if costly else "read") as connection, _charged():
                 await connection.execute(
                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
                     f" SET LOCAL statement_timeout = {deadline.left_ms(timeout_ms)};"
@@ -269,13 +278,15 @@ async def direct(pool: Pool, *, costly: bool = False) -> AsyncIterator[Connectio
     All have what is left of the request's deadline. `costly`: more than half of the connections are left to others.
 
     Raises:
+        TooManyRequests: the caller had too much of it.
         Overloaded: no connection is free, and none became free in time.
         StoreUnavailable: the server cannot be reached.
         StatementTimeout: the deadline is over.
     """
+    meter.admit()
     async with deadline.kept():
         with translate_errors():
-            async with _connection(pool, "costly" if costly else "read") as connection:
+            async with _connection(pool, "costly" if costly else "read") as connection, _charged():
                 yield connection
 
 

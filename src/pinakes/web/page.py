@@ -126,7 +126,7 @@ def fragment(handler: Handler, takes: Takes = NOTHING) -> Handler:
             takes.checked(request)
             return await handler(request)
         except PinakesError as error:
-            return render(request, "part_refused.html", status=error.status, **_told(error))
+            return _to_be_repeated(error, render(request, "part_refused.html", status=error.status, **_told(error)))
 
     return answer
 
@@ -172,7 +172,14 @@ def refusal(request: Request, error: PinakesError) -> Response:
     """`error` as a page with a way on; what happened inside is logged, never shown."""
     if error.status >= 500:  # where the inside is at fault, and not the database or the load, it is wanted where
         _log.warning("%s: %s", error.code, error.detail, exc_info=error if error.status == 500 else None)
-    return render(request, "refused.html", status=error.status, **_told(error))
+    return _to_be_repeated(error, render(request, "refused.html", status=error.status, **_told(error)))
+
+
+def _to_be_repeated(error: PinakesError, response: Response) -> Response:
+    """Says when to ask again, where that helps."""
+    if error.status in {429, 503}:
+        response.headers["retry-after"] = str(error.extra.get("retry_after_seconds", 1))
+    return response
 
 
 def _told(error: PinakesError) -> dict[str, Any]:
@@ -181,6 +188,7 @@ def _told(error: PinakesError) -> dict[str, Any]:
         "slow" if isinstance(error, StatementTimeout)
         else "stale" if isinstance(error, ReadModelNotReady)
         else "away" if isinstance(error, StoreError)
+        else "much" if error.status == 429
         else "missing" if error.status == 404
         else "who" if isinstance(error, NotAuthenticated) or error.status == 403
         else "wrong"

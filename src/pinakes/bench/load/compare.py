@@ -59,7 +59,7 @@ async def compare(
     if "uvicorn" not in told["servers"]:
         say("uvicorn and httptools are not installed: only granian was measured")
     for strategy in STRATEGIES:
-        chosen = settings.model_copy(update={"cache_strategy": strategy})
+        chosen = settings.model_copy(update={"cache_strategy": strategy, "rate_limit_per_second": 0.0})
         async with serving(chosen, file) as url:
             target = Target(url, plan)
             await target.prepare()
