@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as EnvironmentValueError
 
+from pinakes.address import PostgresAddress, RedisAddress, require_readable
 from pinakes.errors import SettingsError
 
 CONFIG_VARIABLE = "PINAKES_CONFIG"
@@ -55,10 +56,14 @@ class Settings(BaseSettings):
 
     # Where the data is
     database_url: str | None = Field(
-        None, repr=False, description="PostgreSQL to use, `postgresql://user@host/name`; unset: the embedded one"
+        None,
+        repr=False,
+        description="PostgreSQL to use, `postgresql://user@host/name`; unset: the embedded one",
     )
     redis_url: str | None = Field(
-        None, repr=False, description="Redis to use, `redis://host:6379/1`; unset: `redis-host`, or the embedded one"
+        None,
+        repr=False,
+        description="Redis to use, `redis://host:6379/1`; unset: `redis-host`, or the embedded one",
     )
     redis_host: str | None = Field(None, description="Redis host, where no `redis-url` is set")
     redis_port: int = Field(6379, ge=1, le=65535, description="Redis port, with `redis-host`")
@@ -293,15 +298,24 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("postgresql://", "postgres://")):
-            raise ValueError("must begin with postgresql://")
+        if value is not None:
+            PostgresAddress.parse(value)
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        if value is not None:
+            RedisAddress.parse(value)
+        return value
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def _broker(cls, value: str | None) -> str | None:
+        if value is not None and value.startswith(("redis:", "rediss:", "redis+socket:", "unix:", "valkey")):
+            RedisAddress.parse(value)
+        elif value is not None:
+            require_readable(value)
         return value
 
     @field_validator("trusted_proxies")
@@ -322,8 +336,11 @@ class Settings(BaseSettings):
 
     def redis_address(self) -> str | None:
         """The Redis that was asked for by `redis_url` or `redis_host`, or None: then it is the embedded one."""
-        if self.redis_url is not None or self.redis_host is None:
-            return self.redis_url
+        if self.redis_url is not None:
+            plain = self.redis_url.startswith(("redis://", "rediss://", "unix://"))
+            return self.redis_url if plain else RedisAddress.parse(self.redis_url).url()
+        if self.redis_host is None:
+            return None
         password = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
         host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
         return f"redis://{password}{host}:{self.redis_port}/{self.redis_db}"

@@ -20,7 +20,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
-import asyncpg
 import numpy as np
 import numpy.typing as npt
 
@@ -29,6 +28,7 @@ from pinakes.bench.generator import law
 from pinakes.bench.generator.gallery import Batch, Gallery
 from pinakes.query.sources import SOURCES
 from pinakes.settings import load_settings
+from pinakes.store.connection import connect
 from pinakes.store.copy_text import NULL
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
@@ -86,7 +86,7 @@ async def _fill(url: str, start: int, stop: int, counts: npt.NDArray[np.int64]) 
                 counts[place] += np.bincount(batch.tags[mine], minlength=TAGS)
             yield rows(batch, users)
 
-    connection = await asyncpg.connect(url)
+    connection = await connect(url)
     try:
         await connection.copy_to_table("unified_content_with_tags", source=lines(), columns=_COLUMNS)
     finally:

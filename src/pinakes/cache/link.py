@@ -17,12 +17,11 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import hiredis
 
+from pinakes.address import RedisAddress
 from pinakes.cache.breaker import Breaker
 from pinakes.errors import SettingsError
 
@@ -43,52 +42,49 @@ class CacheRefused(CacheFailure):
     """Redis replied with an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a Redis is: a Unix socket path, or host and port."""
+def _read(url: str) -> RedisAddress:
+    """Raises SettingsError where the address cannot be read."""
+    try:
+        return RedisAddress.parse(url)
+    except ValueError as error:
+        raise SettingsError(f"redis-url: {error}") from None
 
-    path: str | None
-    host: str
-    port: int
-    db: int
-    username: str | None
-    password: str | None
-    tls: bool
 
-    @classmethod
-    def parse(cls, url: str) -> Address:
-        """`redis://[user:password@]host[:port][/db]`, `rediss://…` or `unix://[…@]/path?db=N`.
+def _greeting(address: RedisAddress) -> list[tuple[Word, ...]]:
+    """The commands a new connection begins with."""
+    commands: list[tuple[Word, ...]] = []
+    if address.password is not None:
+        who = (address.username,) if address.username else ()
+        commands.append(("AUTH", *who, address.password))
+    if address.db:
+        commands.append(("SELECT", address.db))
+    commands.append(("CLIENT", "SETNAME", "pinakes-cache"))
+    return commands
 
-        Raises:
-            SettingsError: it is none of these.
-        """
-        parts = urlsplit(url)
-        if parts.scheme not in ("redis", "rediss", "unix"):
-            raise SettingsError(f"redis-url must begin with redis://, rediss:// or unix://, not {parts.scheme!r}")
-        query = parse_qs(parts.query)
-        unix = parts.scheme == "unix"
-        number = query.get("db", ["" if unix else parts.path.strip("/")])[0] or "0"
-        if not number.isdecimal():
-            raise SettingsError(f"redis-url names no database number: {number!r}")
-        return cls(
-            path=unquote(parts.path) if unix else None,
-            host=parts.hostname or "127.0.0.1",
-            port=parts.port or 6379,
-            db=int(number),
-            username=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password) if parts.password else None,
-            tls=parts.scheme == "rediss",
-        )
 
-    def greeting(self) -> list[tuple[Word, ...]]:
-        """The commands a new connection begins with."""
-        commands: list[tuple[Word, ...]] = []
-        if self.password is not None:
-            commands.append(("AUTH", self.username, self.password) if self.username else ("AUTH", self.password))
-        if self.db:
-            commands.append(("SELECT", self.db))
-        commands.append(("CLIENT", "SETNAME", "pinakes-cache"))
-        return commands
+def _certificates(address: RedisAddress) -> ssl.SSLContext:
+    """How the other side is verified; by the certificates this system trusts, unless the address says otherwise.
+
+    Raises:
+        CacheUnavailable: a file is not there or holds no certificate.
+    """
+    files = address.files
+    try:
+        context = ssl.create_default_context(cafile=files.get("ssl_ca_certs"))
+        if "ssl_certfile" in files:
+            context.load_cert_chain(files["ssl_certfile"], files.get("ssl_keyfile"))
+    except OSError as error:
+        raise CacheUnavailable(f"a certificate of redis-url cannot be used: {error.strerror}") from error
+    unchecked = files.get("ssl_cert_reqs") == "none"
+    if unchecked or files.get("ssl_check_hostname", "true").lower() in ("false", "0", "no"):
+        context.check_hostname = False
+    if unchecked:
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _doubt(address: RedisAddress) -> str:
+    return " (is this a port that speaks TLS, as rediss:// says?)" if address.tls else ""
 
 
 class _Wire(asyncio.Protocol):
@@ -179,7 +175,7 @@ class Link:
     """The process's way to Redis."""
 
     def __init__(self, url: str, *, limit_ms: int = 50, breaker: Breaker | None = None) -> None:
-        self.address = Address.parse(url)
+        self.address = _read(url)
         self.breaker = breaker or Breaker()
         self._limit = limit_ms / 1000
         self._wire: _Wire | None = None
@@ -236,11 +232,15 @@ class Link:
                 if address.path is not None:
                     await loop.create_unix_connection(lambda: wire, address.path)
                 else:
-                    context = ssl.create_default_context() if address.tls else None
+                    context = _certificates(address) if address.tls else None
                     await loop.create_connection(lambda: wire, address.host, address.port, ssl=context)
-        except (OSError, TimeoutError) as error:
-            raise CacheUnavailable(f"cannot connect: {error or type(error).__name__}") from error
-        replies = [await future for future in [wire.send(command) for command in address.greeting()]]
+        except TimeoutError as error:
+            said = f"no answer within {self._limit * 1000:.0f} ms{_doubt(address)}"
+            raise CacheUnavailable(f"cannot connect: {said}") from error
+        except OSError as error:
+            said = f"{str(error) or type(error).__name__}{_doubt(address)}"
+            raise CacheUnavailable(f"cannot connect: {said}") from error
+        replies = [await future for future in [wire.send(command) for command in _greeting(address)]]
         for reply in replies[:-1]:  # the last, a name for the connection, is a courtesy
             if isinstance(reply, _REFUSED):
                 wire.drop("refused")

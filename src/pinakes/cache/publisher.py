@@ -36,6 +36,7 @@ from pinakes.cache.key import EVERYTHING
 from pinakes.cache.link import CacheFailure, Link
 from pinakes.cache.stamp import Stamp, read_stamp, stamp_of
 from pinakes.errors import MissingRow
+from pinakes.store.connection import connect
 from pinakes.store.queries import load
 from pinakes.store.standing import sole_row
 
@@ -199,9 +200,7 @@ class Publisher:
         """A connection of its own: when the pool is exhausted the clocks matter most."""
         if self._connection is None or self._connection.is_closed():
             self._known = None
-            self._connection = await asyncpg.connect(
-                self._url, timeout=_PG_LIMIT_S, server_settings={"application_name": "pinakes publisher"}
-            )
+            self._connection = await connect(self._url, name="pinakes publisher", patience_s=_PG_LIMIT_S)
             # The applier announces every epoch. A lost notification costs one interval.
             await self._connection.add_listener("pinakes_epoch", lambda *_: self.wake())
         return self._connection

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from pinakes.cache import stats
 from pinakes.cache.core import ResultCache
-from pinakes.cache.link import CacheFailure
+from pinakes.cache.link import CacheFailure, Link
 from pinakes.cache.options import Options
 from pinakes.cache.reader import query_of
 from pinakes.cache.report import report, require_fit_redis
@@ -28,6 +28,7 @@ from pinakes.store.pool import open_pool
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 _TRUST_S = 5.0
+_ANSWER_MS = 1000
 
 
 @click.group()
@@ -95,13 +96,14 @@ async def _open(settings: Settings) -> AsyncIterator[tuple[ContentService, Resul
     """A service on the same cache that the servers use.
 
     Raises:
-        CacheUnusable: there is none.
+        CacheUnusable: there is none, or it does not do what it is asked; says why.
     """
     async with connected(settings, on_status=status) as found:
         address = found.redis_address()
         if address is None or found.cache_strategy == "off":
             raise CacheUnusable("There is no cache: cache-strategy is off or no Redis is configured.")
         await require_fit_redis(found)
+        await _require_answer(address)
         pool = await open_pool(found, max_size=2)
         cache = ResultCache(address, found.database_url, Options.of(found))
         try:
@@ -112,6 +114,16 @@ async def _open(settings: Settings) -> AsyncIterator[tuple[ContentService, Resul
         finally:
             await cache.stop()
             await pool.close()
+
+
+async def _require_answer(address: str) -> None:
+    link = Link(address, limit_ms=_ANSWER_MS)
+    try:
+        await link.call("PING")
+    except CacheFailure as failure:
+        raise CacheUnusable(f"The cache cannot be used: {failure}") from failure
+    finally:
+        await link.close()
 
 
 async def _trusted(cache: ResultCache) -> None:

@@ -24,6 +24,7 @@ import orjson
 from pinakes.errors import StoreError
 from pinakes.index.codes import read_codes
 from pinakes.index.rows import SegmentRows
+from pinakes.store.connection import connect as opened
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 
@@ -48,10 +49,7 @@ class Part:
 
 async def connect(database_url: str) -> asyncpg.Connection[Any]:
     """A session for building: timestamps as microseconds, no time limit."""
-    connection = await asyncpg.connect(
-        database_url,
-        server_settings={"timezone": "UTC", "application_name": "pinakes index", "statement_timeout": "0"},
-    )
+    connection = await opened(database_url, name="pinakes index", settings={"statement_timeout": "0"})
     await connection.set_type_codec(
         "timestamptz", schema="pg_catalog", format="tuple", encoder=_to_moment, decoder=_from_moment
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from pinakes.errors import MissingRow, SchemaMismatch, StoreUnavailable, UnfitDatabase
+from pinakes.store.connection import connect
 from pinakes.store.fitness import Access, judge_session, require_fit
 from pinakes.store.pool import Connection, Pool, translate_errors
 from pinakes.store.queries import load
@@ -78,9 +79,9 @@ def _unknown(at: str) -> SchemaMismatch:
 
 async def _connect(database_url: str) -> asyncpg.Connection[asyncpg.Record]:
     try:
-        connection = await asyncpg.connect(database_url)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise StoreUnavailable(f"The database cannot be reached: {error}") from error
+        connection = await connect(database_url, name="pinakes migrate")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StoreUnavailable(f"The database cannot be reached: {str(error) or type(error).__name__}") from error
     try:
         judge_session(connection)
     except UnfitDatabase:

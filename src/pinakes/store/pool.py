@@ -25,9 +25,17 @@ import asyncpg
 import orjson
 from asyncpg import exceptions as pg
 
-from pinakes.errors import DiskFull, Overloaded, SchemaMismatch, StatementTimeout, StoreError, StoreUnavailable
+from pinakes.errors import (
+    DiskFull,
+    Overloaded,
+    SchemaMismatch,
+    StatementTimeout,
+    StoreError,
+    StoreUnavailable,
+)
 from pinakes.settings import Settings
 from pinakes.store import deadline, meter
+from pinakes.store.connection import SHARED, arguments, refusals, require_own_session, set_up, shared_sessions
 from pinakes.store.fitness import judge_session
 from pinakes.store.queries import load
 
@@ -61,10 +69,12 @@ PLANS_FOR_WRITING = "SET LOCAL plan_cache_mode = 'auto'"
 # The driver asks PostgreSQL about each type it does not know when it first meets it, which takes 7 ms of a session's
 # first page. All at once, while the session is being opened, it takes as long as for one.
 _ARRAYS = load("session")["arrays"]
+_SETTINGS = {"plan_cache_mode": "auto"}  # whatever the role's or the database's is
 
 
 async def _prepare(connection: Connection) -> None:
     judge_session(connection)
+    await set_up(connection, _SETTINGS)
     for kind in ("jsonb", "json"):
         await connection.set_type_codec(
             kind, encoder=lambda value: orjson.dumps(value).decode(), decoder=orjson.loads, schema="pg_catalog"
@@ -176,10 +186,13 @@ async def open_pool(settings: Settings, *, max_size: int | None = None, lazy: bo
 
     Raises:
         StoreUnavailable: the server does not answer or refuses us.
+        SettingsError: the address cannot be used.
+        UnfitDatabase: a pooler shares sessions.
     """
     size = max_size or settings.pool_max_size
+    url = settings.database_url or ""
     pool = BoundedPool(
-        settings.database_url,
+        **arguments(url, patience_s=settings.connect_timeout_s),
         max_waiting=settings.pool_max_waiting,
         wait_s=settings.pool_wait_ms / 1000,
         connection_class=asyncpg.Connection,
@@ -192,12 +205,22 @@ async def open_pool(settings: Settings, *, max_size: int | None = None, lazy: bo
         loop=None,
         init=_prepare,
         reset=_reset,
-        timeout=settings.connect_timeout_s,
-        server_settings={"timezone": "UTC", "application_name": "pinakes", "plan_cache_mode": "auto"},
     )
     with translate_errors():
-        await pool
+        async with refusals():
+            await pool
+            if not lazy:
+                await _require_own_sessions(pool, url)
     return pool
+
+
+async def _require_own_sessions(pool: BoundedPool, url: str) -> None:
+    try:
+        async with pool.acquire() as connection:
+            await require_own_session(connection, url)
+    except BaseException:
+        pool.terminate()
+        raise
 
 
 @asynccontextmanager
@@ -222,6 +245,8 @@ def translate_errors() -> Iterator[None]:
         yield
     except (pg.UndefinedTableError, pg.UndefinedColumnError, pg.UndefinedFunctionError) as error:
         raise SchemaMismatch(f"The database lacks something this version needs: {error}") from error
+    except SHARED as error:
+        raise shared_sessions() from error
     except pg.QueryCanceledError as error:
         raise StatementTimeout from error
     except pg.DiskFullError as error:

@@ -19,6 +19,7 @@ import asyncpg
 
 from pinakes.errors import PinakesError
 from pinakes.settings import Settings
+from pinakes.store.connection import connect
 from pinakes.store.pool import Connection, translate_errors
 from pinakes.store.queries import load
 
@@ -35,12 +36,11 @@ _LOCK = (int.from_bytes(b"pina", "big"), int.from_bytes(b"view", "big"))
 async def session(settings: Settings, name: str = "pinakes applier") -> AsyncIterator[Connection]:
     """A connection of its own for the applier."""
     with translate_errors():
-        connection = await asyncpg.connect(
-            settings.database_url,
-            timeout=settings.connect_timeout_s,
-            server_settings={
-                "application_name": name,
-                "timezone": "UTC",
+        connection = await connect(
+            settings.database_url or "",
+            name=name,
+            patience_s=settings.connect_timeout_s,
+            settings={
                 "plan_cache_mode": "force_custom_plan",
                 # Compiling what runs for a few milliseconds, ten times a second, costs more than it can save.
                 "jit": "off",

@@ -21,11 +21,11 @@ import asyncio
 import sys
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
 from celery import Celery
 
+from pinakes.address import RedisAddress
 from pinakes.settings import Settings, load_settings
 from pinakes.view.keeper import Keeper
 from pinakes.view.session import session
@@ -36,13 +36,21 @@ _PENDING = "pinakes:refresh:pending"
 
 def broker_url(settings: Settings) -> str:
     """Where tasks are queued: the setting, or database 0 of the cache's Redis."""
-    if settings.celery_broker_url is not None:
-        return settings.celery_broker_url
-    address = settings.redis_address() or "redis://127.0.0.1:6379/0"
-    parts = urlsplit(address)
-    if parts.scheme == "unix":
-        return f"redis+socket://{parts.path}?virtual_host=0"
-    return parts._replace(path="/0", query="").geturl()
+    told = settings.celery_broker_url
+    if told is not None:
+        address = RedisAddress.parse(told) if told.startswith(("unix:", "valkey", "rediss:")) else None
+        return told if address is None else _as_broker(address, address.db)
+    return _as_broker(RedisAddress.parse(settings.redis_address() or "redis://127.0.0.1:6379"), 0)
+
+
+def _as_broker(address: RedisAddress, db: int) -> str:
+    """The address in Celery's form."""
+    url = address.url(db)
+    if address.path is not None:
+        return f"redis+socket://{url.removeprefix('unix://').partition('?')[0]}?virtual_host={db}"
+    if address.tls and "ssl_cert_reqs" not in address.files:
+        url += f"{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+    return url
 
 
 @cache
@@ -99,10 +107,7 @@ async def _step(policy: str) -> float | None:
 
 @cache
 def _broker() -> redis.Redis:
-    url = broker_url(_settings())
-    if url.startswith("redis+socket://"):
-        return redis.Redis(unix_socket_path=urlsplit(url).path, db=0)
-    return redis.Redis.from_url(url)
+    return redis.Redis.from_url(RedisAddress.parse(broker_url(_settings())).url())
 
 
 def _forget_pending() -> None:
