@@ -15,8 +15,8 @@ from api.application import EVE, Gallery, Tokens
 from api.conftest import gallery, token
 from api.serving import serve
 from conftest import ROOT
+from pinakes.address import RedisAddress
 from pinakes.api.metrics import FAMILIES
-from pinakes.cache.link import Address
 from pinakes.errors import PinakesError
 from pinakes.settings import Settings, hyphenated
 from pinakes.store.pool import Pool
@@ -86,7 +86,7 @@ async def test_every_example_of_these_sections_works(
             "PINAKES_REDIS_URL": patient.redis_url or "",
             "ADMIN_TOKEN": token(EVE, "admin")["authorization"].removeprefix("Bearer "),
         }
-        redis = Address.parse(patient.redis_url or "")
+        redis = RedisAddress.parse(patient.redis_url or "")
         blocks = examples("sh")
         assert len(blocks) >= 7
         for where, block in blocks:
