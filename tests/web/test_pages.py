@@ -11,6 +11,7 @@ import pytest
 
 from api.application import ADA, BEN, Gallery
 from pinakes.query.item import Item
+from pinakes.query.language.grammar import FIELDS
 from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.settings import Settings
 from pinakes.store import content, hierarchy
@@ -226,3 +227,10 @@ async def test_counts_come_with_the_page_or_behind_it(site: httpx.AsyncClient) -
         shown = (await site.get(unescape(where[1]), headers={"sec-fetch-dest": "empty"})).text
         assert "<html" not in shown
     assert re.search(r'>sunset</a><span class="count">1<', shown)
+
+
+def test_the_search_box_knows_the_fields_of_the_grammar() -> None:
+    script = assets.ASSETS["suggest.js"].plain.decode()
+    told = re.search(r"const FIELDS = \[([^\]]*)\]", script)
+    assert told is not None
+    assert re.findall(r'"(\w+)"', told[1]) == list(FIELDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import httpx
 import pytest
@@ -152,3 +153,32 @@ async def test_operations_are_for_administrators_or_for_all_where_that_is_said(
     async with visiting(settings.model_copy(update={"open_operations": True})) as everybody:
         assert (await everybody.get("/ops")).status_code == 200
         assert (await everybody.get("/ops/explain", params={"query": "{}"})).status_code == 401
+
+
+async def test_what_a_form_does_not_change_is_not_written(site: httpx.AsyncClient, settings: Settings) -> None:
+    sign_in(site, settings, ADA, "content:write")
+    bearer = {"authorization": f"Bearer {make_token(settings, ADA, 'ada', ('content:write',), 60)}"}
+    body: dict[str, object] = {
+        "title": " ends ",
+        "prompt": "\n one\ntwo \n",
+        "tags": ["b, c", "a"],
+        "content_type": "image",
+    }
+    body |= {"path_thumb": "/a b.png ", "quality_score": 0.1}
+    made = await site.post("/api/v1/content/auto", json=body, headers=bearer)
+    where, api = f"/auto/{made.json()['id']}", made.headers["location"]
+    before = (await site.get(api)).json()
+    shown = (await site.get(f"{where}/edit")).text
+    fields = {
+        name: unescape(value) for name, value in re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', shown)
+    }
+    fields |= {
+        name: unescape(text) for name, text in re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>\n?([^<]*)<', shown)
+    }
+    fields["prompt"] = fields["prompt"].replace("\n", "\r\n")
+    fields.pop("is_private", None)
+    assert (await site.post(f"{where}/edit", data=fields)).status_code == 303
+    assert (await site.get(api)).json() == before
+    assert (await site.post(f"{where}/edit", data={**fields, "title": "Another"})).status_code == 303
+    after = (await site.get(api)).json()
+    assert (after["title"], after["prompt"], after["path_thumb"]) == ("Another", before["prompt"], before["path_thumb"])

@@ -70,7 +70,13 @@ async def change(request: Request) -> Response:
     source, number = named(request)
     receipt = Receipt()
     try:
-        changed = Change.model_validate(_values(fields))
+        values = _values(fields)
+        before = _fields(item)
+        # A browser sends line ends as CRLF and texts without the spaces we cut: what was not touched is not written.
+        touched = {name: value for name, value in values.items() if _sent(fields[name]) != _sent(before[name])}
+        if not touched and (author.admin or item.creator_id == author.user_id):
+            return pages.see(path(item))
+        changed = Change.model_validate(touched)
         version = fields["version"] or None
         await state_of(request).service.update(source, number, changed, author, if_match=version, receipt=receipt)
     except ContentError as error:
@@ -116,12 +122,17 @@ def _values(fields: dict[str, str]) -> dict[str, Any]:
     return {
         "title": fields["title"].strip(),
         "tags": form.names(fields["tags"]),
-        "prompt": fields["prompt"].strip() or None,
+        "prompt": _sent(fields["prompt"]).strip() or None,
         "content_type": fields["content_type"].strip(),
         "path_thumb": fields["path_thumb"].strip() or None,
         "quality_score": score,
         "is_private": fields["is_private"] == "on",
     }
+
+
+def _sent(text: str) -> str:
+    """A field as a browser sends it, whose line ends are CRLF, with the line ends we keep."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _fields(item: Item) -> dict[str, str]:

@@ -40,6 +40,7 @@ async def show(request: Request) -> Response:
     item = await state_of(request).service.get(source, number, visitor.id)
     address = Address.of(request).told()
     query = asked(request, address)
+    neighbours = await beside(request, query, source, number)
     return pages.render(
         request,
         "item.html",
@@ -48,7 +49,8 @@ async def show(request: Request) -> Response:
         source=source,
         here=address,
         version=etag(item),
-        neighbours=await beside(request, query, source, number),
+        neighbours=neighbours,
+        back=address if neighbours is None else found_on(address, neighbours.rank, query.page_size),
         path_of=path,
         may_change=may_change(request, item),
         categories=by_category(item),
@@ -94,6 +96,12 @@ async def counted(request: Request, item: Item) -> dict[str, int]:
     except StoreError:
         return {}
     return {tag.name: counts[tag.id] for tag in item.tags}
+
+
+def found_on(address: Address, rank: int, page_size: int) -> Address:
+    """The page of the search that the item of this rank stands on, wherever the walk to it began."""
+    page = (rank - 1) // page_size + 1
+    return address.first().put(page=page) if page > 1 else address.first()
 
 
 def may_change(request: Request, item: Item) -> bool:

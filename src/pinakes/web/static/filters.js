@@ -30,3 +30,9 @@ if (form) {
 }
 const order = document.querySelector("[data-order]");
 order?.addEventListener("change", () => order.form.requestSubmit());
+
+// On the way back a browser brings controls as they were left, not as the page says: they show what is shown.
+addEventListener("pageshow", (event) => {
+  const again = event.persisted || performance.getEntriesByType("navigation")[0]?.type !== "navigate";
+  if (again) document.querySelectorAll('form[autocomplete="off"]').forEach((each) => each.reset());
+});

@@ -6,6 +6,15 @@ import { root } from "./root.js";
 const AHEAD_PX = 1200;
 const grid = document.getElementById("grid");
 
+// A picture that does not come leaves the drawn one, without the sign of a broken picture over it.
+function failed(image) {
+  if (image.matches?.("img.photo")) image.classList.add("failed");
+}
+document.addEventListener("error", (event) => failed(event.target), true);
+for (const image of document.querySelectorAll("img.photo")) {
+  if (image.complete && !image.naturalWidth && image.currentSrc) failed(image);
+}
+
 document.querySelectorAll("[data-thumbs-switch]").forEach((link) => {
   link.addEventListener("click", (event) => {
     event.preventDefault();

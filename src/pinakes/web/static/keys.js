@@ -35,14 +35,26 @@ const ACTIONS = {
   "?": () => dialog?.showModal(),
 };
 
+// The action of a key: by what it writes, else, where that is no letter of ours, by where it is on the keyboard.
+function actionOf(event) {
+  const written = event.key;
+  if (ACTIONS[written]) return ACTIONS[written];
+  if (event.shiftKey && event.code !== "Slash") return null;
+  if (/^[a-z]$/i.test(written)) return ACTIONS[written.toLowerCase()];
+  if (/^[\x20-\x7e]$/.test(written) && !/^[.,]$/.test(written)) return null;
+  if (event.code === "Slash") return ACTIONS[event.shiftKey ? "?" : "/"];
+  return event.code?.startsWith("Key") ? ACTIONS[event.code.slice(3).toLowerCase()] : null;
+}
+
 document.addEventListener("keydown", (event) => {
+  if (event.isComposing || event.keyCode === 229) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || dialog?.open) return;
   const inside = event.target.closest?.("input, textarea, select, [contenteditable]");
   if (inside) {
     if (event.key === "Escape") inside.blur();
     return;
   }
-  const action = ACTIONS[event.key];
+  const action = actionOf(event);
   if (!action) return;
   event.preventDefault();
   action();
