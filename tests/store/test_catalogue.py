@@ -105,7 +105,9 @@ async def test_whatever_is_damaged_is_named_and_healed_by_its_repair(pool: Pool,
                 try:
                     if kind == "column":
                         # Values of a column that is required and has no default only a backup has.
-                        await connection.execute("DELETE FROM alembic_version; DELETE FROM sources")
+                        await connection.execute(
+                            "DELETE FROM alembic_version; DELETE FROM sources; DELETE FROM dirty_marks"
+                        )
                     await connection.execute(damage)
                     wrong += [(damage, said) for said in await _unhealed(connection, each)]
                     done += 1

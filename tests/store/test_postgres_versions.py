@@ -1,4 +1,4 @@
-"""Every PostgreSQL from 15 on: migrations, a bulk import, the three policies and the three engines.
+"""Every PostgreSQL from 15 on: migrations, a bulk import, the declared schema, the policies and the engines.
 
 Version 18 is the embedded one and 16 lies in the same wheel; others are taken from where Debian
 puts them (apt-get install postgresql-15). A version that is not on the machine is skipped, loudly.
@@ -24,6 +24,7 @@ from pinakes.engines.base import BaseEngine
 from pinakes.engines.matview import MatviewEngine
 from pinakes.index.part import connect
 from pinakes.settings import Settings, load_settings
+from pinakes.store import catalogue
 from pinakes.store.migrate import migrate, revisions
 from pinakes.store.pool import Pool, open_pool
 from pinakes.store.transfer.importer import import_file
@@ -112,6 +113,12 @@ async def test_a_bulk_import_arrives_and_leaves_the_schema_as_it_was(pool: Pool,
     assert await describe(pool) == before
     await assert_counts_hold(pool)
     assert counts(await import_file(pool, file)) == (0, 0, 201, 0)
+
+
+async def test_the_declared_schema_is_found_as_it_is(pool: Pool) -> None:
+    # Versions write definitions differently; what every one of them has just made must not be called a fault.
+    async with pool.acquire() as connection:
+        assert [fault.said for fault in await catalogue.faults(connection)] == []
 
 
 async def test_down_and_up_again(configured: Settings, pool: Pool) -> None:

@@ -234,7 +234,7 @@ class Postgres:
                 opened.write(text)
             self.account.own(file)
         try:
-            return bool(await connection.fetchval("SELECT pg_read_file($1, true)", _CHALLENGE) == text)
+            return bool(await connection.fetchval("SELECT pg_read_file($1, 0, 64, true)", _CHALLENGE) == text)
         finally:
             file.unlink(missing_ok=True)
 
