@@ -85,15 +85,39 @@ async def test_an_index_that_lost_a_part_is_named_and_built_anew(subject: Subjec
 
 async def test_keys_that_let_in_equal_rows_are_told_with_the_rows_and_made_again_after_them(subject: Subject) -> None:
     pool = subject.pool
-    await planted(pool, "ALTER TABLE tags DROP CONSTRAINT tags_name_key", "INSERT INTO tags (name) VALUES ('tag 3')")
-    (said,) = (await wrong(subject, "schema", repair=True))["schema"]
-    assert said.endswith('constraint tags_name_key of tags is missing; twice there: (name)=("tag 3")')
-    assert await pool.fetchval("SELECT count(*) FROM tags WHERE name = 'tag 3'") == 2
+    await planted(
+        pool,
+        "ALTER TABLE tags DROP CONSTRAINT tags_name_key",
+        "DROP INDEX tags_key",
+        "INSERT INTO tags (name) VALUES ('tag 3'), ('Tag_4')",
+    )
+    indexes = "SELECT count(*) FROM pg_index WHERE indrelid = 'tags'::regclass"
+    before = await pool.fetchval(indexes)
+    by_name, by_key = (await wrong(subject, "schema", repair=True))["schema"]
+    assert by_name.endswith('constraint tags_name_key of tags is missing; twice there: (name)=("tag 3")')
+    rows = '; twice there: (key)=("tag 3"); twice there: (key)=("tag 4")'
+    assert by_key.endswith(f"index tags_key of tags is missing{rows}")
+    assert await pool.fetchval(indexes) == before  # none that failed half way
+    await pool.execute("CREATE INDEX tags_key ON tags (key)")
+    await planted(
+        pool, "UPDATE pg_index SET indisunique = true, indisvalid = false WHERE indexrelid = 'tags_key'::regclass"
+    )
+    assert (await wrong(subject, "schema", repair=True))["schema"][1].endswith(
+        f"index tags_key of tags is invalid{rows}"
+    )
+    assert await pool.fetchval(indexes) == before + 1
+    assert await _tags_like(pool) == ["Tag_4", "tag 3", "tag 3", "tag 4"]
     documented = (ROOT / "docs" / "check.md").read_text("utf-8").partition("```sql\n")[2].partition("```")[0]
     assert "BEGIN;" in documented
     await pool.execute(documented)
     assert await wrong(subject, "schema", repair=True) == {}
-    assert await pool.fetchval("SELECT count(*) FROM tags WHERE name = 'tag 3'") == 1
+    assert await _tags_like(pool) == ["tag 3", "tag 4"]
+
+
+async def _tags_like(pool: Pool) -> list[str]:
+    return [
+        row["name"] for row in await pool.fetch("SELECT name FROM tags WHERE key IN ('tag 3', 'tag 4') ORDER BY name")
+    ]
 
 
 async def test_rights_of_the_roles_are_given_again(subject: Subject) -> None:

@@ -26,6 +26,10 @@ from pinakes.store.queries import load
 FILE = files("pinakes.store") / "declared.jsonl"
 _SQL = load("catalogue")
 _WORDS = re.compile(r"pinakes_(cut|words|lexemes)\(")
+# A key of columns alone, of all rows: a constraint, or an index.
+_UNIQUE = re.compile(
+    r"(?:UNIQUE|PRIMARY KEY|CREATE UNIQUE INDEX .* USING btree) \((?P<columns>[a-z_]+(?:, [a-z_]+)*)\)$"
+)
 _REINDEXED = ("content_items", "content_items_auto", "users")
 
 SHOWN = 3
@@ -101,19 +105,21 @@ async def faults(connection: Connection) -> list[Fault]:
             # A table that is not there has no rules, which is as it must be.
             if each.kind != "rules" and (each.parent, each.name) not in owed:
                 twice = await _twice(connection, each, there.keys())
-                found.append(Fault(each, f"{each} is missing{twice}", _made(each, wanted)))
+                found.append(Fault(each, f"{each} is missing{twice}", _possible(_made(each, wanted), twice)))
         elif here.definition != each.definition:
             found.append(Fault(each, f"{each} is not what it must be", _changed(each, here)))
         elif here.state:
-            found.append(Fault(each, f"{each} is {here.state}", _mended(each, here.state)))
+            twice = await _twice(connection, each, there.keys()) if here.state == "invalid" else ""
+            found.append(Fault(each, f"{each} is {here.state}{twice}", _possible(_mended(each, here.state), twice)))
     return found + await _behind(connection, {key[2] for key in there if key[0] == "table"})
 
 
 async def _twice(connection: Connection, each: Object, there: Collection[Key]) -> str:
     """Of a key that is missing: some rows it does not admit, and that somebody must merge before it can be made."""
-    if each.kind != "constraint" or not each.definition.startswith(("UNIQUE (", "PRIMARY KEY (")):
+    unique = _UNIQUE.match(each.definition)
+    if unique is None:
         return ""
-    columns = each.definition.partition("(")[2].partition(")")[0]
+    columns = unique["columns"]
     if not all(("column", each.parent, name) in there for name in columns.split(", ")):
         return ""  # which is a fault of its own
     rows = await connection.fetch(
@@ -121,6 +127,11 @@ async def _twice(connection: Connection, each: Object, there: Collection[Key]) -
         f" GROUP BY {columns} HAVING count(*) > 1 ORDER BY {columns} LIMIT {SHOWN}"
     )
     return "".join(f"; twice there: ({columns})={row['row']}" for row in rows)
+
+
+def _possible(repair: tuple[str, ...], twice: str) -> tuple[str, ...]:
+    """The statements to be run now: a unique index built beside writers that fails stays there, unused and kept up."""
+    return tuple(statement for statement in repair if not (twice and " CONCURRENTLY " in statement))
 
 
 async def _behind(connection: Connection, tables: set[str]) -> list[Fault]:
