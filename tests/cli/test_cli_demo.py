@@ -11,15 +11,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from pinakes.errors import DemoRunning, DiskFull, PortBusy
-from running import processes, until
+from running import command_line, processes, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 PINAKES = [sys.executable, "-m", "pinakes.cli.main"]
@@ -161,6 +162,39 @@ async def test_a_killed_demo_takes_its_web_server_with_it_and_the_next_start_jus
         assert await running.total() == total
         assert await running.end() == 0
     assert not processes(data_dir)
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis-server", "worker", "web"])
+async def test_what_is_killed_under_a_demo_is_started_again(data_dir: Path, name: str) -> None:
+    async with demo(data_dir) as running:
+        total = await running.total()
+        if name in {"worker", "web"}:
+            found = [
+                each
+                for each in psutil.Process(running.process.pid).children()
+                if f"pinakes.cli.{name}" in command_line(each)
+            ]
+        else:
+            found = [psutil.Process(pid) for pid in processes(data_dir) if psutil.Process(pid).name() == name]
+        assert len(found) == 1
+        found[0].kill()
+        said = ""
+        assert running.process.stdout is not None
+        while not re.search(r"is gone|is started again", said):
+            said = (await asyncio.wait_for(running.process.stdout.readline(), PATIENCE_S)).decode()
+            assert said
+        # What is asked for writes nothing and reads rows, so it needs the web server and PostgreSQL.
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with suppress(httpx.HTTPError, AssertionError):
+                    assert await running.total() == total
+                    break
+                await asyncio.sleep(0.1)
+        await until(lambda: len(processes(data_dir)) == 2, "both servers run", PATIENCE_S)
+        assert await running.end() == 0
+        assert is_dead(running.url)
+    assert not processes(data_dir)
+    assert "Traceback" not in "".join(running.output)
 
 
 async def test_a_second_demo_is_told_where_the_first_one_is(data_dir: Path) -> None:

@@ -272,3 +272,74 @@ async def test_connected_starts_nothing_where_a_database_is_set(data_dir: Path) 
         assert live.redis_url == "redis://there:6379/1"
         assert live.jwt_secret is None
     assert not data_dir.exists()
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis-server"])
+async def test_a_killed_server_is_started_again_at_its_address(
+    data_dir: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinakes.embedded.servers.WATCH_S", 0.05)
+    said: list[str] = []
+    async with connected(load_settings(data_dir=data_dir), on_status=said.append) as live:
+        assert live.database_url is not None
+        connection = await asyncpg.connect(live.database_url)
+        await connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        await connection.close()
+        killed = [pid for pid in processes(data_dir) if psutil.Process(pid).name() == name]
+        assert len(killed) == 1
+        os.kill(killed[0], signal.SIGKILL)
+        await until(lambda: len({*processes(data_dir)} - {*killed}) == 2, "both run again")
+        async with asyncio.timeout(60):
+            assert await _answer(live) == 42
+        assert not {*killed} & {*processes(data_dir)}
+    assert any("is gone" in line for line in said)
+    assert not processes(data_dir)
+
+
+async def _answer(live: Settings) -> object:
+    """What both servers say, once they do."""
+    assert live.database_url is not None
+    assert live.redis_url is not None
+    while True:
+        try:
+            async with redis.asyncio.Redis.from_url(str(live.redis_url)) as client:
+                await client.set("pinakes-test", 1)
+            connection = await asyncpg.connect(live.database_url)
+            try:
+                return await connection.fetchval("SELECT answer FROM kept")
+            finally:
+                await connection.close()
+        except (redis.RedisError, asyncpg.PostgresError, OSError):
+            await asyncio.sleep(0.05)
+
+
+async def test_of_two_users_one_starts_a_killed_server_again(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pinakes.embedded.servers.WATCH_S", 0.05)
+    said: list[str] = []
+    settings = load_settings(data_dir=data_dir)
+    async with connected(settings, on_status=said.append) as first, connected(settings, on_status=said.append):
+        assert first.database_url is not None
+        killed = processes(data_dir)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: len({*processes(data_dir)} - {*killed}) == 2, "both run again")
+    assert said.count("PostgreSQL is gone") == 1
+    assert said.count("Redis is gone") == 1
+    assert not processes(data_dir)
+
+
+async def test_a_server_that_cannot_be_started_again_is_told_and_tried_again(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pinakes.embedded.servers.WATCH_S", 0.05)
+    said: list[str] = []
+    async with connected(load_settings(data_dir=data_dir), on_status=said.append) as live:
+        version = data_dir / "pg" / "PG_VERSION"
+        kept = version.read_text()
+        version.write_text("3\n")
+        os.kill(next(pid for pid in processes(data_dir) if psutil.Process(pid).name() == "postgres"), signal.SIGKILL)
+        await until(lambda: sum("cannot be started again" in line for line in said) >= 2, "it was tried twice")
+        assert any("made by PostgreSQL 3" in line for line in said)
+        version.write_text(kept)
+        await until(lambda: len(processes(data_dir)) == 2, "it runs again")
+        assert live.database_url is not None

@@ -78,7 +78,7 @@ async def _demo(settings: Settings, items: int | None) -> None:
         # the opposite order, and all of them before the servers.
         drain = stack.enter_context(Drain(live.drain_delay_seconds))
         children = await stack.enter_async_context(Children(live, directory.log, drain.environment()))
-        await children.start("worker", "pinakes.cli.worker")
+        await children.start("worker", "pinakes.cli.worker", kept=True)
         claimed.close()
         await web.serving(children, address, port)
         click.echo(_welcome(web.url(address, port), settings.data_dir, tags, _links(live, people)))

@@ -62,7 +62,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
             with Drain(live.drain_delay_seconds) as drain:
                 async with Children(served, extra=drain.environment()) as children:
                     if with_worker:
-                        await children.start("worker", "pinakes.cli.worker")
+                        await children.start("worker", "pinakes.cli.worker", kept=True)
                     claimed.close()
                     await web.serving(children, address, port)
                     click.echo(f"Serving at {web.url(address, port)} (Ctrl-C ends it)")

@@ -1,6 +1,6 @@
 """The web server as a child process: Granian, with settings from the environment.
 
-`serving` starts it and returns when it answers. Run as a module, this is the child.
+`serving` starts it and returns when it answers; from then on it is kept. Run as a module, this is the child.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ async def serving(children: Children, address: str, port: int) -> None:
             raise EmbeddedError(f"The web server does not answer on port {port}{children.last_words()}")
         for task in done:
             await task
+        children.keep("web")
     finally:
         for task in (watch, ready):
             task.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -19,7 +20,8 @@ async def connected(settings: Settings, *, on_status: Callable[[str], None] | No
 
     With a `database_url` nothing is started: what is not set then stays unset, and no Redis means no
     cache. Without one the embedded servers of `data_dir` run; a Redis that is set still wins, and so
-    do keys, and a JWKS file leaves no embedded token secret beside it.
+    do keys, and a JWKS file leaves no embedded token secret beside it. An embedded server that was
+    killed meanwhile is started again.
     """
     if settings.database_url is not None:
         yield settings.model_copy(update={"redis_url": settings.redis_address()})
@@ -30,6 +32,7 @@ async def connected(settings: Settings, *, on_status: Callable[[str], None] | No
         redis_max_memory=settings.redis_max_memory,
         redis_eviction_policy=settings.redis_eviction_policy,
     ) as servers:
+        watch = asyncio.ensure_future(servers.watch())
         own_tokens = settings.jwt_secret is None and settings.jwt_jwks_file is None
         try:
             yield settings.model_copy(
@@ -44,3 +47,6 @@ async def connected(settings: Settings, *, on_status: Callable[[str], None] | No
             # A PostgreSQL that cannot write its log stops, and says why only there.
             servers.directory.require_space(LOG_SEGMENTS, "PostgreSQL stopped: it")
             raise
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)

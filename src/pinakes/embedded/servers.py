@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +12,14 @@ from pinakes.embedded.directory import DataDirectory, Secrets, translate_os_erro
 from pinakes.embedded.postgres import BINARIES, Postgres
 from pinakes.embedded.process import Account, make_reachable
 from pinakes.embedded.redis import PROGRAM, Redis
+from pinakes.errors import PinakesError
 
 Status = Callable[[str], None]
+
+WATCH_S = 1.0
+"""Between two looks whether the servers run: a file, a process and a connection to a socket."""
+RETRY_S = 30.0
+"""The longest time between two attempts to start a server that does not start."""
 
 
 def _silent(_: str) -> None:
@@ -22,7 +29,9 @@ def _silent(_: str) -> None:
 class EmbeddedServers:
     """A PostgreSQL and a Redis that answer until `stop`, shared with whoever else uses the directory."""
 
-    def __init__(self, directory: DataDirectory, postgres: Postgres, redis: Redis, user: int, secrets: Secrets) -> None:
+    def __init__(
+        self, directory: DataDirectory, postgres: Postgres, redis: Redis, user: int, secrets: Secrets, *, say: Status
+    ) -> None:
         self.directory = directory
         self.database_url = postgres.url()
         self.redis_url = redis.url()
@@ -30,6 +39,8 @@ class EmbeddedServers:
         self._postgres = postgres
         self._redis = redis
         self._user: int | None = user
+        self._say = say
+        self._place = directory.path
 
     @classmethod
     async def start(
@@ -71,11 +82,46 @@ class EmbeddedServers:
                     await redis.stop()
                 directory.leave(user)
                 raise
-            return cls(directory, postgres, redis, user, secrets)
+            return cls(directory, postgres, redis, user, secrets, say=say)
 
     def redis_url_for(self, database: int) -> str:
         """The URL of another database of the same Redis."""
         return self._redis.url(database)
+
+    async def watch(self) -> None:
+        """Starts a server that was killed again, at the same address; to be cancelled before `stop`.
+
+        Every user of the servers may watch: the lock lets one of them start what is missing. A server that does
+        not start is tried again after twice the time, `RETRY_S` at most. Ends where the directory was moved away:
+        the servers there run on, but their clients' addresses lead nowhere any more.
+        """
+        pause = WATCH_S
+        while True:
+            await asyncio.sleep(pause)
+            if not self.directory.exists() or self.directory.path != self._place:
+                return
+            if self._both_run():
+                pause = WATCH_S
+                continue
+            try:
+                async with self.directory.starting_or_stopping():
+                    await self._start_missing()
+                pause = WATCH_S
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may succeed
+                pause = min(2 * pause, RETRY_S)
+                what = error.detail if isinstance(error, PinakesError) else str(error) or type(error).__name__
+                self._say(f"A server that ended cannot be started again, next attempt in {pause:g} s: {what}")
+
+    def _both_run(self) -> bool:
+        return self._redis.runs() and self._postgres.postmaster() is not None
+
+    async def _start_missing(self) -> None:
+        if not self._redis.runs():
+            self._say("Redis is gone")
+            await self._redis.start()
+        if self._postgres.postmaster() is None:
+            self._say("PostgreSQL is gone")
+            await self._postgres.start()
 
     async def stop(self) -> None:
         """Ends this use; the last one stops the servers. Once more does nothing."""
