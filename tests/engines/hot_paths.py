@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from pinakes.store.pool import Connection, Pool
 
 @dataclass
 class Seen:
-    """The statements of one connection, in order, with their parameters."""
+    """The statements of a pool's connections, in order, with their parameters."""
 
     logged: list[Any] = field(default_factory=list)
 
@@ -27,20 +27,28 @@ class Seen:
 
 @asynccontextmanager
 async def watched(pool: Pool) -> AsyncIterator[Seen]:
-    """What is sent over the one connection of `pool` meanwhile."""
-    assert pool.get_max_size() == 1
+    """What is sent over any connection of `pool` meanwhile."""
     seen = Seen()
 
     def log(query: Any) -> None:
         seen.logged.append(query)
 
-    async with pool.acquire() as connection:
-        connection.add_query_logger(log)
+    async with _all(pool) as connections:
+        for connection in connections:
+            connection.add_query_logger(log)
     try:
         yield seen
     finally:
-        async with pool.acquire() as connection:
-            connection.remove_query_logger(log)
+        async with _all(pool) as connections:
+            for connection in connections:
+                connection.remove_query_logger(log)
+
+
+@asynccontextmanager
+async def _all(pool: Pool) -> AsyncIterator[list[Connection]]:
+    """Every connection of `pool`: those for reading and those for writing. Returned last is what is taken first."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(pool.acquire()) for _ in range(pool.get_max_size())]
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ async def gallery(
 
 @pytest_asyncio.fixture
 async def one(gallery: Settings) -> AsyncIterator[Pool]:
-    """A pool of one connection, so that nothing escapes being seen."""
+    """A pool with one connection for reading."""
     pool = await open_pool(gallery, max_size=1)
     yield pool
     await pool.close()

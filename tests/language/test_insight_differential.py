@@ -26,13 +26,14 @@ from pinakes.errors import NotFound
 from pinakes.query.formula import Formula
 from pinakes.query.gallery_query import GalleryQuery, to_formula, visible_to
 from pinakes.query.item import Item
+from pinakes.query.names import key
 from pinakes.query.oracle import answer, matches
 from pinakes.query.sources import SOURCE_BY_CODE
 from pinakes.query.text import words
 from pinakes.store import aliases
 from pinakes.store.pool import Pool, snapshot
 
-ALIASES = {"dusk": 1, "early castle": 2, "cast iron": 4}
+ALIASES = {"dusk": 1, "early castle": 2, "cast iron": 4, ":) sea": 3, "^_^": 5}
 TYPED = (
     "",
     "s",
@@ -52,6 +53,13 @@ TYPED = (
     "castlle",
     "x",
     "%",
+    ":)",
+    ": ) sea",
+    "(castle",
+    "(castlle",
+    "^",
+    ":) see",
+    "50%_",
 )
 
 
@@ -68,11 +76,20 @@ def _meant(query: GalleryQuery, gallery: Gallery) -> tuple[GalleryQuery, Formula
     return query, to_formula(query, gallery.vocabulary)
 
 
-def _begin(typed: str) -> set[int]:
-    """The tags a name or alias of which has a word from which on it begins so."""
-    named = [(tag.id, tag.name) for tag in TAGS] + [(tag, alias) for alias, tag in ALIASES.items()]
+def _begin(text: str) -> set[int]:
+    """The tags a name or alias of which begins so from one of its words on; or as it is, if it begins with no word."""
+    named = [(tag.id, key(tag.name)) for tag in TAGS] + [(tag, key(alias)) for alias, tag in ALIASES.items()]
     endings = [(tag, " ".join(cut[at:])) for tag, name in named for cut in [words(name)] for at in range(len(cut))]
-    return {tag for tag, ending in endings if ending.startswith(typed)}
+    endings += [(tag, name) for tag, name in named if not words(name[0])]
+    return {tag for tag, ending in endings if ending.startswith(text)}
+
+
+def _looked_for(typed: str) -> str:
+    """`typed` as it is if it begins with no word, and some name begins so or it has no word at all; else its words."""
+    whole = key(typed).strip()
+    if whole and not words(whole[0]) and (_begin(whole) or not words(whole)):
+        return whole
+    return " ".join(words(whole))
 
 
 @pytest.mark.parametrize("many", [False, True])
@@ -109,7 +126,7 @@ async def test_suggestions_are_the_most_used_of_those_begun(
     formula = rng.choice((visible_to(query.viewer), narrowed))
     typed, limit = rng.choice(TYPED), rng.randrange(1, 8)
     counted = _tags(_hits(gallery, formula))
-    begun = " ".join(words(typed))
+    begun = _looked_for(typed)
     exact = {tag for tag in _begin(begun) if counted[tag]}
     near: set[int] = set()
     if 4 <= len(begun) <= 24:
