@@ -37,7 +37,8 @@ async def test_every_field_arrives(pool: Pool, tmp_path: Path) -> None:
     assert row["created_at"] == datetime(1545, 1, 1, tzinfo=UTC)
     assert row["updated_at"] == datetime(2024, 2, 29, 10, 0, 0, 1, tzinfo=UTC)
     tags = await pool.fetch("SELECT name FROM tags JOIN content_tags_auto ON tag_id = tags.id ORDER BY name")
-    assert [tag["name"] for tag in tags] == ["Sea", "man, old", "sea"]
+    # "Sea" is the tag "sea", in the spelling that came first.
+    assert [tag["name"] for tag in tags] == ["man, old", "sea"]
     await assert_counts_hold(pool)
 
 
@@ -62,7 +63,7 @@ async def test_importing_again_changes_nothing_and_touches_no_row(pool: Pool, tm
         ("creator", None),
         ("tags", []),
         ("tags", ["sea"]),
-        ("tags", ["sea", "man, old", "Sea", "new"]),
+        ("tags", ["sea", "man, old", "SEA", "new"]),
         ("is_private", False),
         ("quality_score", None),
         ("created_at", "1545-01-02"),
@@ -84,7 +85,7 @@ async def test_a_line_that_differs_updates_its_item(pool: Pool, tmp_path: Path, 
     if key in {"created_at", "updated_at"}:
         assert datetime.fromisoformat(found) == datetime.fromisoformat(str(value)).replace(tzinfo=UTC)
     elif key == "tags":
-        assert sorted(found) == sorted(value)  # type: ignore[call-overload]
+        assert sorted(found) == sorted(name for name in value if name != "SEA")  # type: ignore[attr-defined]
     else:
         assert found == expected
     await assert_counts_hold(pool)
