@@ -33,7 +33,7 @@ from pinakes.memory import Memory
 from pinakes.query.aspect import Aspect, Insight
 from pinakes.query.cursor import CursorCodec
 from pinakes.query.fieldset import REQUIRED
-from pinakes.query.formula import disj
+from pinakes.query.formula import disj, owned
 from pinakes.query.gallery_query import GalleryQuery, Ref, to_formula, visible_to
 from pinakes.query.item import Item, Page, Unread
 from pinakes.query.sources import Source
@@ -50,14 +50,20 @@ from pinakes.view.wait import Bell
 
 @dataclasses.dataclass(slots=True)
 class Receipt:
-    """Notes in which transaction something was written, so that one can wait until it is visible."""
+    """Notes in which transaction something was written, so that one can wait until it is visible.
+
+    `private`: what was written is private, and was before if it was there.
+    """
 
     transaction: str | None = None
+    private: bool = False
 
 
-async def _note(connection: Connection, receipt: Receipt | None) -> None:
+async def _note(connection: Connection, receipt: Receipt | None, *versions: Item) -> None:
+    """Notes the write of an item of these `versions`."""
     if receipt is not None:
         receipt.transaction = await wait.transaction_id(connection)
+        receipt.private = all(item.is_private for item in versions)
 
 
 class ContentService:
@@ -298,7 +304,7 @@ class ContentService:
                 item = await content.create(connection, source, draft, author)
                 if key is not None:
                     await made(connection, key, source, item.id)
-            await _note(connection, receipt)
+            await _note(connection, receipt, item)
         self.figures.record("write:create", perf_counter() - began)
         return content.as_read_by(item, author.user_id)
 
@@ -323,8 +329,8 @@ class ContentService:
         """
         began = perf_counter()
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
-            item = await content.update(connection, source, item_id, change, author, if_match)
-            await _note(connection, receipt)
+            before, item = await content.update(connection, source, item_id, change, author, if_match)
+            await _note(connection, receipt, before, item)
         self.figures.record("write:update", perf_counter() - began)
         return content.as_read_by(item, author.user_id)
 
@@ -345,8 +351,8 @@ class ContentService:
         """
         began = perf_counter()
         async with writing(self._pool, self._settings.statement_timeout_ms) as connection:
-            await content.delete(connection, source, item_id, author, if_match)
-            await _note(connection, receipt)
+            gone = await content.delete(connection, source, item_id, author, if_match)
+            await _note(connection, receipt, gone)
         self.figures.record("write:delete", perf_counter() - began)
 
     async def visible(self, receipt: Receipt, timeout_s: float | None = None) -> int | None:
@@ -361,7 +367,7 @@ class ContentService:
         limit = self._settings.wait_for_seconds if timeout_s is None else timeout_s
         epoch = await wait.visible(self._pool, receipt.transaction, limit, bell=self._bell)
         if epoch is not None and self.cache is not None:
-            await self.cache.barrier(epoch)
+            await self.cache.barrier(epoch, private=receipt.private)
         return epoch
 
 
@@ -374,7 +380,8 @@ def _names_of(query: GalleryQuery) -> tuple[frozenset[Ref], int | None, bool | N
 
 
 def _meaning(query: GalleryQuery, vocabulary: Vocabulary, stamp: Stamp) -> Understood:
-    terms = tuple(map(str, vocabulary.known))
+    own = () if query.viewer is None else (owned(query.viewer),)
+    terms = (*map(str, vocabulary.known), *own)
     formula = to_formula(query, vocabulary)
     return Understood(formula, vocabulary.warnings, terms, bool(query.refs), vocabulary.unsure, stamp)
 

@@ -91,6 +91,11 @@ def only_new_rows_clocked(patch: pytest.MonkeyPatch, _: Pool) -> None:
     )
 
 
+def private_rows_clock_nothing(patch: pytest.MonkeyPatch, _: Pool) -> None:
+    """What happens to private rows is not told to their owner's questions either."""
+    _touching(patch, lambda touched: [(term, epoch) for term, epoch in touched if not term.startswith("owner:")])
+
+
 def renames_clock_nothing(patch: pytest.MonkeyPatch, _: Pool) -> None:
     """A rename advances no clock."""
     _touching(patch, lambda touched: [(term, epoch) for term, epoch in touched if term != "names"])
@@ -154,6 +159,7 @@ def _touching(patch: pytest.MonkeyPatch, change: Callable[[Any], Any]) -> None:
     [
         stamped_when_stored,
         only_new_rows_clocked,
+        private_rows_clock_nothing,
         renames_clock_nothing,
         a_parameter_is_not_in_the_key,
         viewers_share_entries,

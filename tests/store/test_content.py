@@ -37,7 +37,8 @@ async def make(conn: Connection, author: Author = ADA, **fields: Any) -> Item:
 async def change(
     conn: Connection, item: Item, author: Author = ADA, if_match: str | None = None, **fields: Any
 ) -> Item:
-    return await content.update(conn, REGULAR, item.id, Change(**fields), author, if_match)
+    _, changed = await content.update(conn, REGULAR, item.id, Change(**fields), author, if_match)
+    return changed
 
 
 def names(item: Item) -> list[str]:
@@ -198,7 +199,7 @@ async def test_of_two_changes_to_one_version_one_is_refused(pool: Pool, conn: Co
     async def attempt(title: str) -> str:
         async with pool.acquire() as own:
             try:
-                done = await content.update(
+                _, done = await content.update(
                     own, REGULAR, item.id, Change(title=title, tags_add=(title,)), ADA, etag(item)
                 )
             except StaleVersion:

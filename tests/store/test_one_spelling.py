@@ -68,7 +68,8 @@ async def test_an_item_carries_a_tag_once_and_loses_it_by_any_spelling(service: 
 
         async def change(**fields: object) -> list[str]:
             made = Change(**fields)  # type: ignore[arg-type]
-            return [tag.name for tag in (await content.update(conn, REGULAR, item.id, made, Author(1), None)).tags]
+            _, changed = await content.update(conn, REGULAR, item.id, made, Author(1), None)
+            return [tag.name for tag in changed.tags]
 
         assert await change(tags_add=("SEA", "New")) == ["Blue Sky", "New", "sea"]
         assert await change(tags_remove=("blue_SKY", "new")) == ["sea"]

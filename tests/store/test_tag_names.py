@@ -105,9 +105,9 @@ async def test_writers_may_name_a_tag_by_its_alias(service: ContentService, pool
         await aliases.put(conn, {"dusk": "sunset"})
         item = await content.create(conn, REGULAR, Draft(title="x", tags=("dusk", "sunset", "castle")), ADA)
         assert [tag.name for tag in item.tags] == ["castle", "sunset"]
-        changed = await content.update(conn, REGULAR, item.id, Change(tags=("dusk", "castle")), ADA, None)
+        _, changed = await content.update(conn, REGULAR, item.id, Change(tags=("dusk", "castle")), ADA, None)
         assert changed == item
-        changed = await content.update(conn, REGULAR, item.id, Change(tags_remove=("dusk",)), ADA, None)
+        _, changed = await content.update(conn, REGULAR, item.id, Change(tags_remove=("dusk",)), ADA, None)
         assert [tag.name for tag in changed.tags] == ["castle"]
         assert not await conn.fetchval("SELECT EXISTS (SELECT FROM tags WHERE name = 'dusk')")
 

@@ -21,9 +21,24 @@ def known(tags: tuple[int, ...] = (), title: str = "Castle", *, private: bool = 
 
 
 def test_terms_are_those_of_both_versions() -> None:
-    change = RowChange(1, 7, None, known((1, 2), "Old tower"), known((2, 3), "New tower", private=True, creator=5))
-    expected = "source:1 type:image creator:1 creator:5 vis:public vis:private tag:1 tag:2 tag:3"
+    change = RowChange(1, 7, None, known((1, 2), "Old tower"), known((2, 3), "New tower", creator=5))
+    expected = "source:1 type:image creator:1 creator:5 vis:public tag:1 tag:2 tag:3"
     assert terms([change]) == sorted(f"{expected} word:old word:new word:tower".split())
+
+
+def test_a_private_version_tells_whose_it_is_and_nothing_else() -> None:
+    private, moved = known((2, 3), "Secret", private=True, creator=5), known((4,), "Hidden", private=True, creator=6)
+    assert terms([RowChange(1, 7, None, None, private)]) == ["owner:5"]
+    assert terms([RowChange(1, 7, None, private, moved)]) == ["owner:5", "owner:6"]
+    assert terms([RowChange(2, 7, None, moved, None)]) == ["owner:6"]
+
+
+@pytest.mark.parametrize("becomes_private", [True, False])
+def test_what_becomes_private_is_told_by_its_public_version(*, becomes_private: bool) -> None:
+    public, private = known((1,), "Open"), known((2, 3), "Secret", private=True, creator=5)
+    change = RowChange(1, 7, None, *((public, private) if becomes_private else (private, public)))
+    expected = {"source:1", "type:image", "creator:1", "tag:1", "word:open", "vis:public", "owner:5"}
+    assert set(terms([change])) == expected | ({"vis:private"} if becomes_private else set())
 
 
 def test_terms_are_written_as_formulas_write_them() -> None:

@@ -349,16 +349,20 @@ class ResultCache:
 
     # Control
 
-    async def barrier(self, epoch: int) -> None:
-        """Returns when no reader anywhere will be shown an answer from before `epoch`.
+    async def barrier(self, epoch: int, *, private: bool = False) -> None:
+        """Returns when no reader anywhere who can see what `epoch` wrote will be shown an answer from before it.
 
         That is: the clocks in Redis have reached it, the barrier is set, and every mirror has looked
-        since or distrusts itself. If Redis does not play along, the window is waited out instead:
+        since or distrusts itself. Where only `private` items were written, their owner's clock is the
+        barrier (see `judge.may_serve_stale`), and none is set for everybody.
+
+        If Redis does not play along, the window is waited out instead:
         after it nobody trusts clocks that were confirmed before now.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + (self.options.window_ms + self.options.limit_ms) / 1000
-        self._owed = max(self._owed, epoch)
+        if not private:
+            self._owed = max(self._owed, epoch)
         while loop.time() < until:
             with contextlib.suppress(CacheFailure):
                 if self.publisher is not None:

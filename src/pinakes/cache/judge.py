@@ -47,10 +47,14 @@ def still_right(entry: Entry, question: Question, clocks: KnownClocks, *, clocke
 
 
 def may_serve_stale(entry: Entry, question: Question, clocks: KnownClocks) -> bool:
-    """Whether an answer right a moment ago may be given: nobody was promised more or asked to forget it."""
+    """Whether an answer right a moment ago may be given: nobody was promised more or asked to forget it.
+
+    A write of a private item that is waited for raises no barrier, which everybody would notice. It need not:
+    nobody but its owner sees it, and they are never given what is older than their last private write.
+    """
     return (
         entry.created_ms >= clocks.born_ms
-        and clocks.clock(BARRIER) <= entry.epoch
+        and max(clocks.clock(BARRIER), question.own_clock(clocks.clock)) <= entry.epoch
         and not forgotten(entry, question, clocks)
     )
 

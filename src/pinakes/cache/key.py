@@ -21,8 +21,8 @@ from typing import Literal, TypeAlias
 
 from pinakes.cache import bound as rule
 from pinakes.query.aspect import Aspect
-from pinakes.query.formula import And, Formula, Or, Phrase, Term, leaves
-from pinakes.query.gallery_query import GalleryQuery
+from pinakes.query.formula import And, Formula, Or, Phrase, Term, leaves, owned
+from pinakes.query.gallery_query import GalleryQuery, visible_to
 
 BODY_FORMAT = 3
 """Raised whenever the bytes of a body change for the same page."""
@@ -34,6 +34,7 @@ BARRIER = "__barrier__"
 """The clock of writes whose author waited: no answer from before them is served any more."""
 
 PRIVATE = "vis:private"
+"""The clock of rows that became private. What happens to a private row otherwise is its owner's clock."""
 
 EVERYTHING = "*"
 """The clock of changes nobody listed; every term counts it as its own. `tag:*` is that of all tags."""
@@ -47,7 +48,7 @@ class Question:
     """One cacheable question. `formula` is its meaning, `text` everything its bytes depend on.
 
     `public_text`: the query as it may be counted, where nobody's identity is part of it. `wide`: the answer
-    also depends on items the formula is not true of.
+    also depends on items the formula is not true of. `owner`: whose private items the answer may show or count.
     """
 
     formula: Formula
@@ -56,6 +57,7 @@ class Question:
     text: str
     public_text: str | None = None
     wide: bool = False
+    owner: int | None = None
 
     @cached_property
     def key(self) -> bytes:
@@ -65,7 +67,13 @@ class Question:
     @cached_property
     def terms(self) -> tuple[str, ...]:
         """The clocks this question's bound reads."""
-        return tuple(sorted(rule.terms(self.formula) | {NAMES, PRIVATE}))
+        own = set() if self.owner is None else {owned(self.owner)}
+        return tuple(sorted(rule.terms(self._rests_on) | {NAMES, PRIVATE} | own))
+
+    @property
+    def _rests_on(self) -> Formula:
+        """What items must be like to change the answer: for a wide one, visible."""
+        return visible_to(self.owner) if self.wide else self.formula
 
     @cached_property
     def named(self) -> frozenset[str]:
@@ -78,15 +86,17 @@ class Question:
 
         `exact`: the answer was computed from the very state of its epoch. `clocked`: changes of
         content count; without it only what must never wait for a time limit does: names, writes
-        somebody waited for, and anything private (so what is made private leaves every feed).
+        somebody waited for, what became private (so it leaves every feed), and the viewer's own private items.
         """
         if not exact:
             return newest
         if not clocked:
-            return max(clock(NAMES), clock(BARRIER), clock(PRIVATE))
-        if self.wide:
-            return newest
-        return max(clock(NAMES), rule.bound(self.formula, clock, newest))
+            return max(clock(NAMES), clock(BARRIER), clock(PRIVATE), self.own_clock(clock))
+        return max(clock(NAMES), rule.seen_bound(self._rests_on, self.owner, clock, newest))
+
+    def own_clock(self, clock: rule.Clock) -> int:
+        """The newest epoch that touched a private item the answer may show; 0 where it can show none."""
+        return 0 if self.owner is None else clock(owned(self.owner))
 
 
 def ask(
@@ -102,6 +112,7 @@ def ask(
     """The question `query` asks, `formula` being its meaning; of its page where there is no `aspect`."""
     wide = aspect is not None and aspect.wide
     public = query.viewer is None or (not wide and Term("creator", query.viewer) not in set(leaves(formula)))
+    owner = None if public else query.viewer
     place = f"page:{query.page}" if query.cursor is None else f"cursor:{query.cursor}"
     lines = (
         f"body:{BODY_FORMAT}",
@@ -118,7 +129,7 @@ def ask(
         *(() if aspect is None else (f"aspect:{aspect!r}",)),
         *(f"warning:{warning!r}" for warning in warnings),
     )
-    return Question(formula, "feed" if wide else _kind(formula), public, "\n".join(lines), wide=wide)
+    return Question(formula, "feed" if wide else _kind(formula), public, "\n".join(lines), wide=wide, owner=owner)
 
 
 def wildcards(term: str) -> tuple[str, ...]:

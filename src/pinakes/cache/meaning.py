@@ -3,9 +3,9 @@
 A query names tags; which of them exist for the viewer is known to the database alone. Asking it
 every time would cost every hit a connection, so what it said is kept with the stamp of the snapshot
 it was said in and judged by clocks like an answer: `vocabulary` (a tag came or went), `names` (a tag
-was renamed), and for each tag understood its own clock (an item the viewer may see carries it, or
-none does any more). A name that might have meant a tag seen on private items only, whose clock nobody
-here knows, is bound by the newest epoch.
+was renamed), and for each tag understood its own clock and that of the viewer's private items (an item the
+viewer may see carries it, or none does any more). A name that might have meant a tag seen on private items
+only, whose clock nobody here knows, is bound by the newest epoch.
 
 Bounded by bytes: `MEMORY`, some 9,000 meanings of common questions.
 """
@@ -27,8 +27,8 @@ VOCABULARY = "vocabulary"
 class Understood:
     """What a snapshot made of a query.
 
-    `named`: it names tags or creators; `terms`: what they are; `unsure`: they may come to mean
-    something else without any of those clocks telling.
+    `named`: it names tags or creators; `terms`: what they are, and whose private items may have them;
+    `unsure`: they may come to mean something else without any of those clocks telling.
     """
 
     formula: Formula

@@ -4,8 +4,8 @@
     ttl        it is younger than its time to live; nothing else is asked
     event      nothing it depends on has changed, and its time to live is not over
     hybrid     as `event` for whatever has a tag, a creator or a word; as `ttl` for feeds, which every
-               write touches, except that names, writes somebody waited for and whatever concerns
-               private items are never left to the time limit
+               write touches, except that names, writes somebody waited for, what becomes private
+               and one's own private items are never left to the time limit
 
 `window_ms` is the part of the budget that is the cache's: the budget less one epoch interval.
 """

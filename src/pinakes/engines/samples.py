@@ -6,7 +6,7 @@ from pinakes.engines.index_overlap import Hits
 from pinakes.engines.overlap import Sample
 from pinakes.index.reader import IndexReader, State
 from pinakes.memory import Memory
-from pinakes.query.formula import And, Formula, Or, Term
+from pinakes.query.formula import And, Formula, Or, Term, leaves, owned
 from pinakes.store.pool import Connection
 from pinakes.store.queries import load
 from pinakes.store.sent import counted
@@ -31,7 +31,7 @@ class Samples:
         if known is None or known[1] != state.incarnation:
             return None
         sample, _, epoch = known
-        return sample if epoch == state.epoch or self._since_touched(formula) <= epoch else None
+        return sample if epoch == state.epoch or self._touched_at(formula) <= epoch else None
 
     async def counted(
         self, connection: Connection, formula: Formula, hits: Hits, state: State, timeout_s: float
@@ -44,8 +44,16 @@ class Samples:
         self._known.put(formula, (sample, state.incarnation, state.epoch))
         return sample
 
+    def _touched_at(self, formula: Formula) -> int:
+        """An epoch after which no hit was changed, as in `cache.bound`.
+
+        A private hit is the viewer's own, so their term stands in the formula.
+        """
+        own = {owned(leaf.value) for leaf in leaves(formula) if isinstance(leaf, Term) and leaf.field == "creator"}
+        return max((self._since_touched(formula), *map(self._touched.clock, own)))
+
     def _since_touched(self, formula: Formula) -> int:
-        """An epoch after which no hit was changed: a bound by the clocks of tags and creators, as `cache.bound`."""
+        """An epoch after which no public hit was changed: a bound by the clocks of tags and creators."""
         match formula:
             case Term("tag" | "creator"):
                 return self._touched.clock(str(formula))

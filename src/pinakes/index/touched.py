@@ -1,4 +1,4 @@
-"""Touched: the newest epoch at which a tag, a creator or a name changed, as far as this process has followed.
+"""Touched: the newest epoch at which a tag, a creator (or their private items), or a name changed, as far as followed.
 
 What a name in a query means stays right as long as no tag came, went or was renamed and none of the
 terms it stands for was touched. The process follows epochs anyway, so it can tell by itself, without

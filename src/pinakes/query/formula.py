@@ -218,6 +218,11 @@ def _assemble(flat: dict[str, Formula], empty: Formula, node: type[And] | type[O
     return node(tuple(flat[text] for text in sorted(flat)))
 
 
+def owned(creator: int | str) -> str:
+    """What is logged for a private version of a row of `creator`, in place of its facts; no formula has it."""
+    return f"owner:{creator}"
+
+
 def leaves(formula: Formula) -> Iterator[Leaf]:
     """Every term, phrase, range and count of `formula`, repeated as often as it stands there."""
     match formula:

@@ -136,8 +136,10 @@ async def create(conn: Connection, source: Source, draft: Draft, author: Author)
 
 async def update(  # noqa: PLR0917 (what, by whom, and of which version)
     conn: Connection, source: Source, item_id: int, change: Change, author: Author, if_match: str | None
-) -> Item:
-    """The item after `change`; of the same version where nothing is asked. Writing is not reading: see `as_read_by`.
+) -> tuple[Item, Item]:
+    """The item before and after `change`; of the same version where nothing is asked.
+
+    Writing is not reading: see `as_read_by`.
 
     Raises:
         NotFound: there is no such item, or it is somebody else's private one.
@@ -165,17 +167,17 @@ async def update(  # noqa: PLR0917 (what, by whom, and of which version)
         added = sorted(wanted - carried)
         removed = sorted(carried - wanted)
         if not (values or added or removed):
-            return before
+            return before, before
         await conn.execute(_sql("update", source), item_id, values)
         if removed:
             await conn.execute(_sql("remove_taggings", source), item_id, removed)
         if added:
             await conn.execute(_sql("add_taggings", source), item_id, added)
-        return await find(conn, source, item_id)
+        return before, await find(conn, source, item_id)
 
 
-async def delete(conn: Connection, source: Source, item_id: int, author: Author, if_match: str | None) -> None:
-    """Removes the item and its taggings; tags stay.
+async def delete(conn: Connection, source: Source, item_id: int, author: Author, if_match: str | None) -> Item:
+    """Removes the item and its taggings; tags stay. Returns what it was.
 
     Raises:
         NotFound: there is no such item, or it is somebody else's private one.
@@ -188,6 +190,7 @@ async def delete(conn: Connection, source: Source, item_id: int, author: Author,
         _require_version(before, author, if_match)
         await conn.execute(_sql("remove_all_taggings", source), item_id)
         await conn.execute(_sql("delete", source), item_id)
+        return before
 
 
 _TAGS_ALLOWED = f"at most {MAX_TAGS:,} tags on an item"

@@ -4,6 +4,10 @@
 observers (an index that follows the read model) as values. `terms` is pure. An epoch touches a few
 thousand rows at most; a field with more than `MAX_TERMS` different terms is written as `field:*`,
 which stands for all of them, so an entry of the change log stays under a megabyte.
+
+The log is read for everybody, so it says of a private version only whose it is: `owner:42`. Its tags and
+words are touched for its creator alone, whose questions ask for that term (`pinakes.cache.bound`). A row that
+becomes private is logged with `vis:private` besides, since it has to leave every feed at once.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from datetime import datetime
 
 import asyncpg
 
-from pinakes.query.formula import Term
+from pinakes.query.formula import Term, owned
 from pinakes.query.text import words
 
 MAX_TERMS = 2000
@@ -70,20 +74,27 @@ def facts(row: asyncpg.Record, prefix: str = "") -> Facts | None:
 
 
 def terms(changes: Iterable[RowChange]) -> list[str]:
-    """The terms of both versions of every row, as the canonical texts of formulas, sorted."""
+    """What the log says of changed rows, as the canonical texts of formulas, sorted.
+
+    All terms of a public version, before or after; of a private one its owner.
+    """
     found: dict[str, set[int | str]] = defaultdict(set)
+    owners: set[int] = set()
     for change in changes:
-        found["source"].add(change.source)
-        texts = {(side.title, side.prompt) for side in (change.before, change.after) if side is not None}
-        for title, prompt in texts:
+        sides = [side for side in (change.before, change.after) if side is not None]
+        public = [side for side in sides if not side.is_private]
+        owners.update(side.creator_id for side in sides if side.is_private)
+        for title, prompt in {(side.title, side.prompt) for side in public}:
             found["word"].update(words(title), words(prompt or ""))
-        for side in (change.before, change.after):
-            if side is not None:
-                found["tag"].update(side.tags)
-                found["type"].add(side.content_type)
-                found["creator"].add(side.creator_id)
-                found["vis"].add("private" if side.is_private else "public")
-    listed: list[str] = []
+        for side in public:
+            found["source"].add(change.source)
+            found["tag"].update(side.tags)
+            found["type"].add(side.content_type)
+            found["creator"].add(side.creator_id)
+            found["vis"].add("public")
+        if public and change.after is not None and change.after.is_private:
+            found["vis"].add("private")
+    listed = [owned(EVERYTHING)] if len(owners) > MAX_TERMS else [owned(creator) for creator in owners]
     for field, values in found.items():
         if len(values) > MAX_TERMS:
             listed.append(f"{field}:*")

@@ -39,6 +39,7 @@ LEFT JOIN LATERAL (
             FROM unnest(log.terms) AS touched (term)
             WHERE touched.term LIKE 'tag:%'
                OR touched.term LIKE 'creator:%'
+               OR touched.term LIKE 'owner:%'
                OR touched.term IN ('names', 'vocabulary', '*')
         ) AS touched,
         delta.terms,

@@ -29,6 +29,7 @@ SELECT
         FROM unnest(log.terms) AS touched (term)
         WHERE touched.term LIKE 'tag:%'
            OR touched.term LIKE 'creator:%'
+           OR touched.term LIKE 'owner:%'
            OR touched.term IN ('names', 'vocabulary', '*')
     ) AS terms
 FROM change_log AS log
