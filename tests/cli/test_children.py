@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
+from pinakes.cli import web
 from pinakes.cli.children import Children
-from pinakes.errors import EmbeddedError
+from pinakes.errors import EmbeddedError, PortBusy
 from pinakes.settings import load_settings
 from running import until
 
@@ -72,3 +74,17 @@ async def test_a_child_that_is_not_kept_ends_the_command_with_its_last_words(
         with pytest.raises(EmbeddedError, match="'web' ended unexpectedly") as caught:
             await asyncio.wait_for(children.watch(), 60)
     assert "no reason to stay" in str(caught.value)
+
+
+async def test_a_port_taken_between_look_and_bind_is_named_as_taken(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        settings = load_settings().model_copy(update={"host": "127.0.0.1", "port": port})
+        async with Children(settings, tmp_path) as children:
+            with pytest.raises(PortBusy, match="taken by another program"):
+                await web.serving(children, "127.0.0.1", port)
+        said = (tmp_path / "web.log").read_text()
+    assert str(port) in said
+    assert "Traceback" not in said

@@ -23,7 +23,7 @@ from typing import Self
 
 from pinakes import child
 from pinakes.cli.common import status
-from pinakes.errors import EmbeddedError
+from pinakes.errors import EmbeddedError, PortBusy
 from pinakes.settings import Settings
 
 STOP_S = 20.0
@@ -33,6 +33,8 @@ LONGEST_S = 30.0
 """The longest time before a child is started again that ends each time soon after its start."""
 STEADY_S = 60.0
 """A child that lived for so long is started again as if for the first time."""
+PORT_BUSY_EXIT = 98
+"""The exit code of a child whose port is taken; EADDRINUSE of Linux."""
 _TAIL_BYTES = 2000
 
 
@@ -79,6 +81,8 @@ class Children:
             process = self._running[name]
             code = await process.wait()
             if name not in self._kept:
+                if code == PORT_BUSY_EXIT:
+                    raise PortBusy(f"The port of the process {name!r} is taken by another program")
                 raise EmbeddedError(f"The process {name!r} ended unexpectedly{self.last_words()}")
             lived = asyncio.get_running_loop().time() - self._started[name]
             before = self._pauses.get(name, 0.0) if lived < STEADY_S else 0.0

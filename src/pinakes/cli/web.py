@@ -9,12 +9,13 @@ import asyncio
 import errno
 import ipaddress
 import socket
+import sys
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 from pinakes.api.connections import most_connections
-from pinakes.cli.children import Children
+from pinakes.cli.children import PORT_BUSY_EXIT, Children
 from pinakes.cli.common import status
 from pinakes.cli.lifeline import end_with_parent
 from pinakes.errors import EmbeddedError, PortBusy, SettingsError
@@ -118,6 +119,11 @@ def main() -> None:
     from granian.log import LogLevels  # noqa: PLC0415
 
     settings = load_settings()
+    try:
+        asyncio.run(claim_port(settings.host, settings.port)).close()
+    except PortBusy as error:
+        status(error.detail)
+        sys.exit(PORT_BUSY_EXIT)
     most = most_connections(settings)
     if most < settings.max_connections:
         status(f"The system allows {most:,} connections a process, not max-connections; see ulimit -n")
