@@ -183,7 +183,9 @@ BAD_BODIES: list[tuple[bytes, int, str, str | None]] = [
     (b"[" * 100_000, 400, "PK704", None),
     (b"{}", 422, "PK201", "title"),
     (b'{"title": ""}', 201, "", None),
-    (b'{"title": "a\\u0000"}', 422, "PK201", "title"),
+    (b'{"title": "a\\u0000"}', 201, "", None),  # repaired
+    (b'{"title": "t", "external_id": "a\\u0000"}', 422, "PK201", "external_id"),
+    (b'{"title": "t", "tags": ["\\u0000"]}', 422, "PK201", "tags"),
     (b'{"title": "t", "colour": 1}', 422, "PK201", "colour"),
     (b'{"title": "t", "quality_score": 1e999}', 400, "PK704", None),
     (b'{"title": "t", "tags": [""]}', 422, "PK201", "tags"),
@@ -204,6 +206,7 @@ async def test_bad_bodies_are_problem_documents(client: httpx.AsyncClient, token
             assert field is None or status == 403 or problem["allowed"]
         else:
             assert response.status_code == 201
+            assert "\\u0000" not in response.text
 
 
 async def test_a_body_without_announced_length_is_cut_off_too(client: httpx.AsyncClient, token: Tokens) -> None:
