@@ -64,6 +64,10 @@ class Children:
         """From now on `watch` starts this child again when it ends."""
         self._kept.add(name)
 
+    def release(self) -> None:
+        """From now on `watch` starts no child again, since all are about to end."""
+        self._kept.clear()
+
     async def watch(self) -> None:
         """Starts what is kept again. Returns never; raises EmbeddedError when another child ends by itself."""
         watches = [asyncio.ensure_future(self._watch(name)) for name in self._running]

@@ -82,7 +82,7 @@ async def _demo(settings: Settings, items: int | None) -> None:
         claimed.close()
         await web.serving(children, address, port)
         click.echo(_welcome(web.url(address, port), settings.data_dir, tags, _links(live, people)))
-        await drain.after(children.watch())
+        await drain.after(children.watch(), children.release)
 
 
 def _links(settings: Settings, people: list[User]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ they may be started in any way; it is there only where there is a delay.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -41,14 +41,18 @@ class Drain:
         """What tells a web process where to look for the mark."""
         return {} if self._folder is None else {DRAIN_VARIABLE: str(self._mark(self._folder))}
 
-    async def after(self, watch: Coroutine[None, None, None]) -> None:
-        """Runs `watch`, which raises when a child is gone. When cancelled, drains first; `watch` goes on meanwhile."""
+    async def after(self, watch: Coroutine[None, None, None], draining: Callable[[], None] = lambda: None) -> None:
+        """Runs `watch`, which raises when a child is gone. When cancelled, drains first; `watch` goes on meanwhile.
+
+        `draining` is called when a drain begins.
+        """
         task = asyncio.ensure_future(watch)
         try:
             try:
                 await asyncio.shield(task)
             except asyncio.CancelledError:
                 if self._folder is not None:
+                    draining()
                     await self._drain(self._mark(self._folder), task)
                 raise
         finally:

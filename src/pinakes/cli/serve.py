@@ -66,7 +66,7 @@ async def _serve(settings: Settings, *, with_worker: bool) -> None:
                     claimed.close()
                     await web.serving(children, address, port)
                     click.echo(f"Serving at {web.url(address, port)} (Ctrl-C ends it)")
-                    await drain.after(_watch(children, live, there=there, with_worker=with_worker))
+                    await drain.after(_watch(children, live, there=there, with_worker=with_worker), children.release)
 
 
 async def _prepared(settings: Settings, *, with_worker: bool) -> bool:
