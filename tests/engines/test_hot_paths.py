@@ -205,6 +205,24 @@ async def test_the_index_reads_few_rows_more_than_it_shows(gallery: Settings, on
         assert len(asked.args[0]) <= 20 + 2 * SPARE
 
 
+async def test_names_of_tags_are_looked_up_by_their_key(gallery: Settings, one: Pool, tags: Tags) -> None:
+    names = await one.fetch("SELECT upper(name) AS name FROM tags WHERE id IN ($1, $2)", tags.rare, tags.other)
+    query = GalleryQuery(tags_all=tuple(row["name"] for row in names))
+    service = ContentService(one, gallery)
+    async with watched(one) as seen:
+        await service.answer(query, engine="base")
+    async with one.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        # The generated gallery has no aliases; with as many as tags an index is worth it.
+        await connection.execute("INSERT INTO tag_aliases (name, tag_id) SELECT 'alias of ' || name, id FROM tags")
+        await connection.execute("ANALYZE tag_aliases")
+        for plan in await plans(connection, seen, "tags.key = pinakes_name_key(asked.name)"):
+            assert not plan.scanned_whole() & {"tags", "tag_aliases"}
+            assert plan.indexes() >= {"tags_key", "tag_aliases_key"}
+        await transaction.rollback()
+
+
 async def test_bitmaps_are_loaded_by_their_key(gallery: Settings, one: Pool, tags: Tags) -> None:
     service = ContentService(one, gallery)
     async with watched(one) as seen:
