@@ -18,7 +18,7 @@ async def test_completion_offers_tags_with_counts_and_aliases(visits: Visits, de
     options = page.locator(".completion li")
     await expect(options.first).to_contain_text("night")
     count = int((await options.first.locator(".count").inner_text()).replace(",", ""))
-    assert re.fullmatch(r"c[0-7]", await options.first.locator("span:not(.dot)").first.get_attribute("class") or "")
+    assert re.fullmatch(r"c[0-7]", await options.first.locator("bdi").first.get_attribute("class") or "")
     await box.press("ArrowDown")
     await expect(options.first).to_have_attribute("aria-selected", "true")
     await box.press("Enter")
