@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import numpy as np
 import pytest
@@ -38,10 +39,19 @@ async def gallery(pool: Pool) -> None:
 
 @pytest_asyncio.fixture
 async def one(settings: Settings, gallery: None) -> AsyncIterator[Pool]:
-    """A pool of one connection, which can be watched."""
+    """A pool of few connections, which can be watched and taken."""
     pool = await open_pool(settings, max_size=1)
     yield pool
     await pool.close()
+
+
+@asynccontextmanager
+async def alone(pool: Pool) -> AsyncIterator[None]:
+    """All connections but one are taken: nothing can be loaded beside a request that has it."""
+    async with AsyncExitStack() as stack:
+        for _ in range(pool.get_max_size() - 1):
+            await stack.enter_async_context(pool.acquire())
+        yield
 
 
 async def said(suggester: Suggester, pool: Pool, typed: str) -> list[tuple[str, int, str | None, bool]]:
@@ -69,10 +79,9 @@ async def test_names_are_loaded_beside_the_requests_and_once(one: Pool) -> None:
     names = Names(one)
     suggester = Suggester(names, TableOverlap())
     async with watched(one) as first:
-        async with snapshot(one, 5000) as conn:
-            # The one connection is ours: nothing could be loaded beside us.
+        async with alone(one), snapshot(one, 5000) as conn:
             await suggester.suggest(conn, "su", visible_to(None), 10)
-        assert loads(first.texts) == (0, 1)
+            assert loads(first.texts) == (0, 1)
         await names.settled()
     async with watched(one) as later:
         for typed in TYPED:
@@ -92,15 +101,17 @@ async def test_after_many_changes_names_are_loaded_anew_beside_the_requests(
     await names.settled()
     suggester = Suggester(names, TableOverlap())
     async with watched(one) as seen:
-        await renamed(one, " lit")  # so many that they are kept beside the others until the next load
-        assert [name for name, *_ in await said(suggester, one, "lit")] == [f"{tag} lit" for tag in reversed(TAGS)]
-        assert loads(seen.texts) == (0, 0)
+        async with alone(one):
+            await renamed(one, " lit")  # so many that they are kept beside the others until the next load
+            assert [name for name, *_ in await said(suggester, one, "lit")] == [f"{tag} lit" for tag in reversed(TAGS)]
+            assert loads(seen.texts) == (0, 0)
         await names.settled()
         assert loads(seen.texts) == (1, 0)
         await one.execute("INSERT INTO tags (name) SELECT 'new ' || place FROM generate_series(1, 20) AS place")
-        await renamed(one, "!")  # too many to be kept
-        assert [name for name, *_ in await said(suggester, one, "lit")] == [f"{tag} lit!" for tag in reversed(TAGS)]
-        assert loads(seen.texts) == (1, 1)
+        async with alone(one):
+            await renamed(one, "!")  # too many to be kept
+            assert [name for name, *_ in await said(suggester, one, "lit")] == [f"{tag} lit!" for tag in reversed(TAGS)]
+            assert loads(seen.texts) == (1, 1)
         await names.settled()
         assert [name for name, *_ in await said(suggester, one, "lit")] == [f"{tag} lit!" for tag in reversed(TAGS)]
     assert loads(seen.texts) == (2, 1)
