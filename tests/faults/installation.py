@@ -171,7 +171,9 @@ async def installation(folder: Path, **changes: Any) -> AsyncIterator[Installati
             web = Program(("serve", "--port", str(port)), settings, folder / "web.log")
             worker = Program(("worker",), settings, folder / "worker.log")
             found = Installation(folder, servers, postgres, redis, settings, servers.database_url, port, web, worker)
-            await found.sql("INSERT INTO users (id, username) SELECT n, 'user ' || n FROM generate_series(1, 9) AS n")
+            await found.sql(
+                "INSERT INTO users (username) SELECT 'user ' || n FROM generate_series(1, 9) AS n ORDER BY n"
+            )
             web.start()
             worker.start()
             try:
