@@ -14,7 +14,7 @@ from pinakes.store.bulk_seal import try_lock, unlock
 from pinakes.store.pool import Connection, Pool
 from pinakes.view.actions import change_policy, rebuild, refresh_now
 from pinakes.view.build import build
-from pinakes.view.epoch import POLICIES, Policy, read_epoch
+from pinakes.view.epoch import POLICIES, SQL, Policy, read_epoch
 from pinakes.view.keeper import Keeper
 from pinakes.view.session import session
 from pinakes.view.status import read_status
@@ -260,6 +260,34 @@ async def test_the_change_log_is_forgotten_by_age(settings: Settings, connection
     await keeper.work(connection)
     await keeper_of(settings, change_log_seconds=60).step(connection)
     assert await connection.fetchval("SELECT count(*) FROM change_log") == 1
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "left"),
+    [
+        ([10, 7200, 7200, 5], 4),  # the clock was two hours back for two epochs
+        ([90, 7200, 30, 5], 2),
+        ([10, -7200, -7200, 5], 4),  # two hours ahead
+        ([-7200, -7200, 10, 5], 2),
+        ([7200, 7200, 7200, 7200], 1),
+        ([-7200, -7200, -7200, -7200], 1),
+    ],
+)
+async def test_a_clock_that_was_set_leaves_no_holes_in_the_change_log(
+    settings: Settings, connection: Connection, ages_s: list[int], left: int
+) -> None:
+    keeper = keeper_of(settings)
+    await keeper.prepare(connection)
+    await connection.execute("DELETE FROM change_log")
+    await connection.execute(
+        "INSERT INTO change_log (epoch, at, items, terms, seconds)"
+        " SELECT number, now() - make_interval(secs => age), 0, '{}', 0"
+        " FROM unnest($1::integer[]) WITH ORDINALITY AS ages (age, number)",
+        ages_s,
+    )
+    await connection.execute(SQL["prune"], 60.0)
+    logged = [row["epoch"] for row in await connection.fetch("SELECT epoch FROM change_log ORDER BY epoch")]
+    assert logged == [1, 2, 3, 4][-left:]
 
 
 async def _mark(connection: Connection, count: int) -> None:

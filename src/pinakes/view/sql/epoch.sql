@@ -138,11 +138,20 @@ SELECT pg_notify('pinakes_epoch', left(epoch.epoch || ' ' || coalesce(epoch.seen
 FROM epoch
 
 -- name: prune
--- purpose: forgets the change log older than $1 seconds, by its age and not by its size
+-- purpose: forgets the beginning of the change log, up to the first epoch of the last $1 seconds; the newest epoch
+--          stays. Never from the middle: where the clock was set, times are not in the order of epochs
 -- index: change_log, primary key
 DELETE FROM change_log
-WHERE epoch < (SELECT max(epoch) FROM change_log)
-  AND at < now() - make_interval(secs => $1::double precision)
+WHERE epoch < coalesce(
+    (
+        SELECT log.epoch
+        FROM change_log AS log
+        WHERE log.at BETWEEN now() - make_interval(secs => $1::double precision) AND now()
+        ORDER BY log.epoch
+        LIMIT 1
+    ),
+    (SELECT max(log.epoch) FROM change_log AS log)
+)
 
 -- name: prune_refreshes
 -- purpose: keeps the last $1 refreshes
