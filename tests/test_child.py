@@ -57,7 +57,10 @@ def big_file(path: Path) -> Path:
     """A file that is read in a process of its own."""
     with path.open("wb") as file:
         for number in range(500):
-            file.write(orjson.dumps({"id": f"n{number}", "source_type": "regular", "prompt": "x " * 2000}) + b"\n")
+            file.write(
+                orjson.dumps({"id": f"n{number}", "source_type": "regular", "title": "t", "prompt": "x " * 2000})
+                + b"\n"
+            )
     return path
 
 
