@@ -387,8 +387,6 @@ def _meaning(query: GalleryQuery, vocabulary: Vocabulary, stamp: Stamp) -> Under
 
 
 def _reading(query: GalleryQuery, told: Page | Insight, stamp: Stamp, understood: Understood, trace: Trace) -> Reading:
-    if isinstance(told, Page):
-        told = dataclasses.replace(told, fields=query.fields)
     told = dataclasses.replace(
         told,
         query=query.q or None,

@@ -60,6 +60,12 @@ def most_connections(settings: Settings) -> int:
     return max(min(settings.max_connections, room), 16)
 
 
+def peer_of(scope: Scope) -> Peer | None:
+    """Address and port of the other side of a request's connection; None where it has none, as a Unix socket."""
+    client = scope.get("client")
+    return None if client is None else (client[0], str(client[1]))
+
+
 class Connections:
     """The callers' connections of one process.
 
@@ -88,11 +94,9 @@ class Connections:
 
     def enter(self, scope: Scope) -> Peer | None:
         """A request begins, on the connection that is returned; `leave` must follow."""
-        client = scope.get("client")
-        if client is None:
-            return None
-        peer = (client[0], str(client[1]))
-        self._working.add(peer)
+        peer = peer_of(scope)
+        if peer is not None:
+            self._working.add(peer)
         return peer
 
     def receiving(self, peer: Peer, *, now: bool) -> None:

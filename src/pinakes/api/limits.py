@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pinakes.api.connections import Connections
+from pinakes.api.connections import Connections, peer_of
 from pinakes.api.problem import problem_response
 from pinakes.api.proxies import caller
 from pinakes.errors import Overloaded, TooManyRequests
@@ -76,8 +76,7 @@ class Gate:
         Raises:
             Overloaded: at the end, where as many are worked on as may be.
         """
-        connections, client = self._connections, scope.get("client")
-        peer = None if client is None else (client[0], str(client[1]))
+        connections, peer = self._connections, peer_of(scope)
         self._inside -= 1
         if connections is not None and peer is not None:
             connections.receiving(peer, now=True)

@@ -76,4 +76,5 @@ async def finish(
         engine=engine,
         as_of=as_of,
         epoch=epoch,
+        fields=query.fields,
     )

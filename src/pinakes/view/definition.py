@@ -11,30 +11,14 @@ import hashlib
 from collections.abc import Iterable
 from functools import cache
 
+from pinakes.query.fieldset import FIELDS
 from pinakes.query.sources import SOURCES
 from pinakes.store.queries import for_source, load
 
 NAME = "unified_content_with_tags"
 
-COLUMNS: tuple[str, ...] = (
-    "source_type",
-    "id",
-    "external_id",
-    "title",
-    "content_type",
-    "content_data",
-    "path_thumb",
-    "path_thumbs_alt_res",
-    "prompt",
-    "creator_id",
-    "creator_username",
-    "item_metadata",
-    "is_private",
-    "quality_score",
-    "created_at",
-    "updated_at",
-    "tags",
-)
+COLUMNS: tuple[str, ...] = FIELDS
+"""The columns of the read model are the fields of an item, in the order of the defining SELECT."""
 
 
 @cache
