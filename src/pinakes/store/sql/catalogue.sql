@@ -157,7 +157,7 @@ SELECT
     replace(found.definition, quote_ident(current_schema()) || '.', '') AS definition,
     found.state
 FROM found
-ORDER BY found.rank, found.oid, found.parent, found.name
+ORDER BY found.rank, found.oid, found.parent, found.name, found.kind
 
 -- name: owed
 -- purpose: what a bulk load has taken off and will make again
